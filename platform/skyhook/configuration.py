@@ -1,0 +1,53 @@
+"""What the environment says: where data lies, which database, which port."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The platform's configuration, read once from the environment at start."""
+
+    data: Path
+    """The data folder (`SKYHOOK_DATA`, default `.skyhook/`)."""
+    port: int
+    """The server's port (`SKYHOOK_PORT`, default 8000)."""
+    host: str
+    """The address the server listens on (`SKYHOOK_HOST`, default 127.0.0.1)."""
+    database_url: str
+    """An SQLAlchemy URL (`SKYHOOK_DATABASE_URL`, default SQLite in the data folder)."""
+
+    @classmethod
+    def from_environment(cls) -> Configuration:
+        """Reads `SKYHOOK_*`; raises ValueError with the variable's name where one is malformed."""
+        data = Path(os.environ.get("SKYHOOK_DATA") or ".skyhook").absolute()
+        port = os.environ.get("SKYHOOK_PORT") or "8000"
+        if not port.isdecimal() or not 0 < int(port) < 65536:
+            raise ValueError(f"SKYHOOK_PORT must be a number from 1 to 65535, not {port!r}")
+        url = os.environ.get("SKYHOOK_DATABASE_URL") or f"sqlite:///{data / 'skyhook.db'}"
+        return cls(
+            data=data,
+            port=int(port),
+            host=os.environ.get("SKYHOOK_HOST") or "127.0.0.1",
+            database_url=url,
+        )
+
+    def secret(self) -> bytes:
+        """The instance's 32-byte secret that keys are hashed with; made on first use, mode 600."""
+        path = self.data / "secret"
+        if not path.exists():
+            self.data.mkdir(parents=True, exist_ok=True)
+            write_private(path, secrets.token_hex(32))
+        return bytes.fromhex(path.read_text().strip())
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file that only its owner can read, never readable by others on the way."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        os.fchmod(descriptor, 0o600)
+        file.write(text + "\n")

@@ -1,0 +1,91 @@
+"""The contract of a function: a plain class that runs on the local machine or on Modal, unchanged.
+
+This module is the only one of Skyhook that a function may import, and it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+C = TypeVar("C", bound=type)
+
+SPEC = "__skyhook_function__"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """What a backend must know to run a function."""
+
+    name: str
+    """`module:Class`; unique, and how a worker imports it."""
+    requirements: tuple[str, ...] = ()
+    """Requirement strings (PEP 508); the backend provides them."""
+    gpu: str | None = None
+    """Modal's name of a GPU, such as "L4"; ignored on the local machine."""
+    memory_gib: float = 2.0
+    """The most memory that one worker may use, in GiB."""
+    timeout_s: float = 300.0
+    """The longest that one call may run, in seconds."""
+    concurrency: int = 1
+    """How many calls one worker serves at a time, each in a thread of its own."""
+    keep_warm_s: float = 300.0
+    """How long an idle worker is kept, in seconds."""
+
+
+class FunctionError(Exception):
+    """Raised in a function's body for a failure that its caller may see.
+
+    `code` is UPPER_SNAKE and stable; the text says what to do. Any other exception is shown as
+    FUNCTION_FAILED without its text.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+
+def function(
+    *,
+    requirements: tuple[str, ...] = (),
+    gpu: str | None = None,
+    memory_gib: float = 2.0,
+    timeout_s: float = 300.0,
+    concurrency: int = 1,
+    keep_warm_s: float = 300.0,
+) -> Callable[[C], C]:
+    """Marks a plain class as a function.
+
+    The class may have `load(self) -> None`, run once in each worker. Every other public method takes
+    one msgspec struct and returns one, or is a generator that yields them; a generator that is closed
+    early (its caller went away) sees GeneratorExit. Arguments and results are encoded by the method's
+    annotations.
+    """
+
+    def mark(cls: C) -> C:
+        spec = FunctionSpec(
+            name=f"{cls.__module__}:{cls.__qualname__}",
+            requirements=requirements,
+            gpu=gpu,
+            memory_gib=memory_gib,
+            timeout_s=timeout_s,
+            concurrency=concurrency,
+            keep_warm_s=keep_warm_s,
+        )
+        setattr(cls, SPEC, spec)
+        for name, member in vars(cls).items():
+            if callable(member) and not name.startswith("_"):
+                setattr(member, SPEC, spec)
+        return cls
+
+    return mark
+
+
+def spec_of(marked: Any) -> FunctionSpec:
+    """The spec of a marked class, or of the class that a method belongs to. Raises TypeError if unmarked."""
+    spec = getattr(marked, SPEC, None)
+    if not isinstance(spec, FunctionSpec):
+        raise TypeError(f"{marked!r} is not marked with skyhook.function.function")
+    return spec
