@@ -18,9 +18,7 @@ class SkyhookError(Exception):
     """The HTTP status where the whole request is refused."""
     retryable: bool = False
 
-    def __init__(
-        self, message: str, *, field: str | None = None, retry_after_s: float | None = None
-    ) -> None:
+    def __init__(self, message: str, *, field: str | None = None, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.field = field
