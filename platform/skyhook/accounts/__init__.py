@@ -1,0 +1,1 @@
+"""People and organizations: users, organizations, members and the audit log."""

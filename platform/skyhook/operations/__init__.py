@@ -1,0 +1,1 @@
+"""The way of a call: caller, admission, run, settlement, answer."""

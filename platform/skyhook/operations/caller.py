@@ -1,0 +1,44 @@
+"""Who is calling: an API key or a console session, resolved once for each request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from skyhook.errors import Forbidden
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The one identity that every service takes."""
+
+    organization_id: UUID
+    user_id: UUID | None
+    """The member behind a session, or the one who made the key."""
+    key_id: UUID | None
+    """None for a console session."""
+    scopes: frozenset[str]
+    rate_limit_per_minute: int | None = None
+    """In points."""
+    monthly_budget: int | None = None
+    """In nano-dollars for each calendar month in UTC."""
+    expires_at: datetime | None = None
+
+    def has_scope(self, scope: str) -> bool:
+        """Whether the caller carries `scope` itself, its plugin's `*`, or the `*` of everything."""
+        domain, _, _ = scope.partition(":")
+        return not self.scopes.isdisjoint((scope, f"{domain}:*", "*"))
+
+    def require(self, scope: str) -> None:
+        """Raises Forbidden (SCOPE_MISSING) unless the caller has `scope`."""
+        if not self.has_scope(scope):
+            raise ScopeMissing(
+                f"This key lacks the scope {scope!r}. Create a key that has it, or ask an administrator."
+            )
+
+
+class ScopeMissing(Forbidden):
+    """The key is valid but lacks the scope that the operation needs."""
+
+    code = "SCOPE_MISSING"

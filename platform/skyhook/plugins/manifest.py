@@ -1,0 +1,85 @@
+"""The manifest: what a plugin brings, as data that can be checked before any of its code runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sqlalchemy import MetaData
+
+API = 1
+"""The version of the plugin contract that this core speaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Something that is counted and charged."""
+
+    name: str
+    """`<plugin>.<what>`, such as `chat.output_tokens`."""
+    title: str
+    unit: str
+    """Singular, such as `token`."""
+    price: int
+    """Nano-dollars for each unit, where the price list has no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A permission that a key can carry."""
+
+    name: str
+    """`<plugin>:<verb>`, such as `chat:complete`."""
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Something a caller can ask for that is authorized, metered and charged."""
+
+    name: str
+    """The same as its GraphQL root field, such as `chatComplete`."""
+    scope: str
+    meters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """An entry of the catalogue that a plugin brings."""
+
+    name: str
+    title: str
+    source: Literal["bundled", "hub"]
+    """`bundled` ships with the plugin and works offline; `hub` is pulled once by `skyhook models pull`."""
+    location: str
+    """`package:folder` of a bundled model, `owner/name` of one on the hub."""
+    tier: Literal["small", "medium", "large"]
+    context_tokens: int
+    description: str = ""
+    prices: Mapping[str, int] = field(default_factory=dict)
+    """Nano-dollars for each unit by meter, where they differ from the meters' own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A product. Building it does no I/O and runs none of the product's code."""
+
+    name: str
+    """Lower-case; the prefix of its fields, scopes, meters and tables."""
+    version: str
+    title: str
+    api: int = API
+    query: type | None = None
+    mutation: type | None = None
+    subscription: type | None = None
+    operations: tuple[Operation, ...] = ()
+    functions: tuple[type, ...] = ()
+    meters: tuple[Meter, ...] = ()
+    scopes: tuple[Scope, ...] = ()
+    models: tuple[Model, ...] = ()
+    tables: MetaData | None = None
+    migrations: str | None = None
+    """`package:folder` of its alembic revisions."""
+    settings: type | None = None
+    """A msgspec struct with a default for each field; the console draws its form from it."""
