@@ -97,7 +97,9 @@ class Operations:
         self._operations = operations
         self._settling: set[asyncio.Task[Receipt]] = set()
 
-    async def run(self, asked: Asked, result_type: type[T], body: Callable[[Call], Awaitable[T]]) -> Answer[T]:
+    async def run(
+        self, asked: Asked, result_type: type[T], body: Callable[[Call], Awaitable[T]]
+    ) -> Answer[T]:
         """Runs `body` as one call and settles it before it answers.
 
         Where `body` raises or is cancelled, the hold is released and nothing is charged.

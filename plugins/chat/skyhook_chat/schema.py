@@ -47,7 +47,11 @@ class ChatMutation:
         context = info.context
         model, request = await _request(info, input)
         finished = await Completions(context.services.operations).complete(
-            context.caller, model, request, context.next_idempotency_key(input.idempotency_key), context.credit.add
+            context.caller,
+            model,
+            request,
+            context.next_idempotency_key(input.idempotency_key),
+            context.credit.add,
         )
         await Conversations(context.services.database).store(request, finished)
         return ChatCompletion.of(finished)
@@ -76,7 +80,11 @@ class ChatSubscription:
         context = info.context
         model, request = await _request(info, input)
         events = Completions(context.services.operations).stream(
-            context.caller, model, request, context.next_idempotency_key(input.idempotency_key), context.credit.add
+            context.caller,
+            model,
+            request,
+            context.next_idempotency_key(input.idempotency_key),
+            context.credit.add,
         )
         try:
             async for event in events:
