@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import urllib.request
 from collections.abc import Callable
@@ -20,13 +19,13 @@ mutation ($input: ChatCompleteInput!) {
 }"""
 
 
-async def first_call(configuration: Configuration, key_file: Path, step: Callable[[str], None]) -> None:
+def first_call(configuration: Configuration, key_file: Path, step: Callable[[str], None]) -> None:
     """Asks the bundled model and prints the answer, its cost and how to go on."""
     address = f"http://{configuration.host}:{configuration.port}"
     step(f"Asking the bundled model: {QUESTION} (the first call starts its process)")
     variables = {"input": {"messages": [{"role": "user", "content": QUESTION}], "temperature": 0}}
     body = json.dumps({"query": DOCUMENT, "variables": variables})
-    answer = await asyncio.to_thread(_post, f"{address}/graphql", key_file.read_text().strip(), body)
+    answer = _post(f"{address}/graphql", key_file.read_text().strip(), body)
     if "errors" in answer:
         error = answer["errors"][0]
         click.secho(f"    {error['message']} ({error['extensions']['code']})", fg="red")
@@ -40,7 +39,8 @@ async def first_call(configuration: Configuration, key_file: Path, step: Callabl
         )
     step(f"GraphiQL: {address}/graphql")
     step("Try it yourself:")
-    query = 'mutation { chatComplete(input: {messages: [{role: \\"user\\", content: \\"What is 17 + 25?\\"}]}) { text } }'
+    messages = '[{role: \\"user\\", content: \\"What is 17 + 25?\\"}]'
+    query = f"mutation {{ chatComplete(input: {{messages: {messages}}}) {{ text }} }}"
     click.echo(
         f'    curl {address}/graphql -H "Authorization: Bearer $(cat {key_file})" \\\n'
         f"      -H 'Content-Type: application/json' \\\n"

@@ -25,7 +25,7 @@ def export() -> None:
 @schema.command()
 @click.argument("old", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def diff(old: Path) -> None:
-    """Print the changes since the exported schema OLD that break clients; exit with 1 where there are some."""
+    """Print what changed since the exported schema OLD and breaks clients; then exit with 1."""
     changes = breaking_changes(old.read_text(), export_schema(compose_schema(PluginHost.discover())))
     for change in changes:
         click.echo(change)

@@ -43,10 +43,10 @@ async def _up(configuration: Configuration) -> None:
         )
     server = _server(services)
     serving = asyncio.create_task(server.serve())
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.02)
-    if server.started:
-        await first_call(configuration, first.key_file, _step)
+    listening = asyncio.create_task(server.listening.wait())
+    await asyncio.wait((serving, listening), return_when=asyncio.FIRST_COMPLETED)
+    if listening.done():
+        await asyncio.to_thread(first_call, configuration, first.key_file, _step)
     await serving
 
 
@@ -71,8 +71,20 @@ def migrate() -> None:
     click.echo("The database is up to date.")
 
 
-def _server(services: Services) -> uvicorn.Server:
-    return uvicorn.Server(
+class _Server(uvicorn.Server):
+    """A server that tells when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
+def _server(services: Services) -> _Server:
+    return _Server(
         uvicorn.Config(
             create_app(services),
             host=services.configuration.host,

@@ -1,1 +1,1 @@
-"""Schema migrations: one alembic environment, a version folder and a version table for the core and each plugin."""
+"""Migrations: one alembic environment; the core and each plugin have their own folder and version table."""

@@ -56,7 +56,7 @@ def branches(plugins: Sequence[Plugin]) -> list[Branch]:
 
 
 async def upgrade(database: Database, plugins: Sequence[Plugin]) -> None:
-    """Brings the database up to the newest revision of every branch; a database that is there already is left as is."""
+    """Brings the database up to the newest revision of every branch, all of it or nothing."""
 
     def run(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
