@@ -16,6 +16,7 @@ from pathlib import Path
 
 import uvloop
 from compute_functions import Parallel, Serial, Text
+
 from skyhook.compute.local import LocalCompute
 from skyhook.configuration import Configuration
 

@@ -34,7 +34,7 @@ def compose_schema(host: PluginHost) -> strawberry.Schema:
 
 
 def create_app(services: Services) -> Litestar:
-    """The application over services that are started by whoever built them, and closed with the application."""
+    """The application over started services; closing it closes them."""
     schema = compose_schema(services.plugins)
 
     @asynccontextmanager

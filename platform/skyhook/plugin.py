@@ -7,33 +7,51 @@ from skyhook.catalogue.service import CatalogueModel
 from skyhook.clock import new_id, now
 from skyhook.database import NAMING, TYPES, Database, Identified, UTCDateTime
 from skyhook.errors import Forbidden, InvalidInput, NotFound, SkyhookError, Unauthenticated
+from skyhook.graphql.connections import Connection, Order, Page, paginate
+from skyhook.graphql.context import Context, Info
+from skyhook.graphql.ids import node_id, node_uuid, uuids
+from skyhook.graphql.nodes import GlobalID, Node
+from skyhook.graphql.scalars import JSON, BigInt
 from skyhook.operations.caller import Caller
 from skyhook.operations.run import Answer, Asked, Call, Operations
 from skyhook.plugins.manifest import API, Meter, Model, Operation, Plugin, Scope
 
 __all__ = [
     "API",
+    "JSON",
     "NAMING",
     "TYPES",
     "Answer",
     "Asked",
+    "BigInt",
     "Call",
     "Caller",
     "CatalogueModel",
+    "Connection",
+    "Context",
     "Database",
     "Forbidden",
+    "GlobalID",
     "Identified",
+    "Info",
     "InvalidInput",
     "Meter",
     "Model",
+    "Node",
     "NotFound",
     "Operation",
     "Operations",
+    "Order",
+    "Page",
     "Plugin",
     "Scope",
     "SkyhookError",
     "UTCDateTime",
     "Unauthenticated",
     "new_id",
+    "node_id",
+    "node_uuid",
     "now",
+    "paginate",
+    "uuids",
 ]

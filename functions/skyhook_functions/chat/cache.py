@@ -151,7 +151,7 @@ def _ones(buffers: list[Tensor]) -> list[Tensor]:
     return [buffer.new_zeros(1, 1, *buffer.shape[2:]) for buffer in buffers]
 
 
-def _batch_mask(  # noqa: PLR0917
+def _batch_mask(
     batch_size: int,
     q_length: int,
     kv_length: int,

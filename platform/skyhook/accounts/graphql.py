@@ -16,7 +16,8 @@ from skyhook.accounts import models
 from skyhook.billing.graphql import Balance, balance_of
 from skyhook.graphql.connections import Connection, Order, Page, paginate
 from skyhook.graphql.context import Context, Info
-from skyhook.graphql.nodes import GlobalID, Node, node_uuid, uuids
+from skyhook.graphql.ids import node_uuid, uuids
+from skyhook.graphql.nodes import GlobalID, Node
 from skyhook.keys.graphql import Key, keys_of
 from skyhook.scopes import ACCOUNT_READ, ACCOUNT_WRITE, BILLING_READ, KEYS_READ, USAGE_READ
 from skyhook.usage.graphql import UsageEvent, UsageGroup, UsageTotal, events_of, totals_of
@@ -260,9 +261,7 @@ class AccountsMutation:
     async def member_remove(self, info: Info, id: MemberId) -> GlobalID:
         """Removes a member."""
         info.context.caller.require(ACCOUNT_WRITE)
-        await info.context.services.accounts.remove_member(
-            info.context.caller, node_uuid(id, "Member", "id")
-        )
+        await info.context.services.accounts.remove_member(info.context.caller, node_uuid(id, "Member", "id"))
         return id
 
 

@@ -12,7 +12,8 @@ from sqlalchemy import select
 
 from skyhook.graphql.connections import Connection, Order, Page, paginate
 from skyhook.graphql.context import Info
-from skyhook.graphql.nodes import GlobalID, Node, node_uuid, uuids
+from skyhook.graphql.ids import node_uuid, uuids
+from skyhook.graphql.nodes import GlobalID, Node
 from skyhook.graphql.scalars import BigInt
 from skyhook.keys import models
 from skyhook.keys.format import PREFIX
@@ -28,7 +29,9 @@ class Key(Node):
     name: str
     prefix: str = strawberry.field(description="How the key begins; enough to recognize it.")
     scopes: list[str]
-    rate_limit_per_minute: int | None = strawberry.field(description="Points a minute; a simple call costs 1.")
+    rate_limit_per_minute: int | None = strawberry.field(
+        description="Points a minute; a simple call costs 1."
+    )
     monthly_budget: BigInt | None = strawberry.field(
         description="Nano-dollars for each calendar month in UTC."
     )
@@ -124,7 +127,7 @@ class KeysMutation:
         key, text = await info.context.services.keys.create(info.context.caller, input.name, limits)
         return NewKey(key=Key.of(key), secret=text)
 
-    @strawberry.mutation(description="Replaces a key by a new one with the same limits; both work for a while.")
+    @strawberry.mutation(description="Replaces a key by a new one with the same limits; both work a while.")
     async def key_rotate(self, info: Info, id: KeyId, overlap_seconds: OverlapSeconds = 86_400) -> NewKey:
         """The successor of a key."""
         info.context.caller.require(KEYS_WRITE)

@@ -16,6 +16,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from skyhook.database import Database
+from skyhook.graphql.budget import UNLIMITED, RateState
 from skyhook.keys.errors import RateLimited
 from skyhook.keys.models import RateWindow
 from skyhook.operations.caller import Caller
@@ -24,16 +25,6 @@ SLICES = 10
 """A process takes this part of a limit at a time: small enough that others find some left."""
 KEPT_MINUTES = 5
 REMEMBERED_KEYS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class RateState:
-    """Where a key stands in this minute; `limit` is None for a caller without one."""
-
-    limit: int | None
-    remaining: int | None
-    """Points that this process knows to be left."""
-    reset_seconds: int
 
 
 @dataclass(slots=True)
@@ -57,7 +48,7 @@ class RateLimits:
         """Takes points. Raises RateLimited with the seconds until the next minute begins."""
         limit, key_id = caller.rate_limit_per_minute, caller.key_id
         if limit is None or key_id is None:
-            return RateState(None, None, self._reset_seconds())
+            return UNLIMITED
         minute = int(self._clock() // 60)
         part = self._slices.get(key_id)
         if part is None or part.minute != minute or part.left < points:

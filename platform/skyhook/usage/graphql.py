@@ -14,7 +14,8 @@ from sqlalchemy import select
 from skyhook.errors import InvalidInput
 from skyhook.graphql.connections import Connection, Order, Page, paginate
 from skyhook.graphql.context import Info
-from skyhook.graphql.nodes import Node, uuids
+from skyhook.graphql.ids import node_id, uuids
+from skyhook.graphql.nodes import Node
 from skyhook.graphql.scalars import BigInt
 from skyhook.scopes import USAGE_READ
 from skyhook.usage import models, queries
@@ -147,4 +148,4 @@ def _total(total: queries.Total, groups: Sequence[queries.Group]) -> UsageTotal:
 
 
 def _global_id(kind: str, value: object) -> strawberry.ID | None:
-    return strawberry.ID(strawberry.relay.to_base64(kind, str(value))) if value is not None else None
+    return strawberry.ID(node_id(kind, value)) if isinstance(value, UUID) else None

@@ -1,13 +1,14 @@
 """The chat plugin: completions, streams and conversations."""
 
-from skyhook_functions.chat.local import ChatModel
 from skyhook_functions.chat.upstream import UpstreamChat
 
 from skyhook.plugin import Meter, Model, Operation, Plugin, Scope
 from skyhook_chat.completions import INPUT_TOKENS, OUTPUT_TOKENS
-from skyhook_chat.schema import READ, WRITE, ChatMutation, ChatQuery, ChatSubscription
+from skyhook_chat.schema import ChatMutation, ChatQuery, ChatSubscription
+from skyhook_chat.scopes import COMPLETE, READ, WRITE
 from skyhook_chat.settings import ChatSettings
 from skyhook_chat.tables import Base
+from skyhook_functions.chat.local import ChatModel
 
 plugin = Plugin(
     name="chat",
@@ -17,8 +18,8 @@ plugin = Plugin(
     mutation=ChatMutation,
     subscription=ChatSubscription,
     operations=(
-        Operation("chatComplete", "chat:complete", (INPUT_TOKENS, OUTPUT_TOKENS)),
-        Operation("chatStream", "chat:complete", (INPUT_TOKENS, OUTPUT_TOKENS)),
+        Operation("chatComplete", COMPLETE, (INPUT_TOKENS, OUTPUT_TOKENS)),
+        Operation("chatStream", COMPLETE, (INPUT_TOKENS, OUTPUT_TOKENS)),
     ),
     functions=(ChatModel, UpstreamChat),
     meters=(
@@ -26,7 +27,7 @@ plugin = Plugin(
         Meter(OUTPUT_TOKENS, "Tokens written", "token", price=400),
     ),
     scopes=(
-        Scope("chat:complete", "Ask models"),
+        Scope(COMPLETE, "Ask models"),
         Scope(READ, "Read models and conversations"),
         Scope(WRITE, "Create, continue and delete conversations"),
     ),

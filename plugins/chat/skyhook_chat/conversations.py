@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
-from skyhook_functions.chat.messages import Message, ToolCall
-from sqlalchemy import delete, exists, select
+from sqlalchemy import Select, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 
@@ -15,8 +14,10 @@ from skyhook.plugin import Caller, Database, InvalidInput, NotFound
 from skyhook_chat.completions import Finished
 from skyhook_chat.requests import CompletionRequest
 from skyhook_chat.tables import Conversation, StoredMessage
+from skyhook_functions.chat.messages import Message, ToolCall
 
-LONGEST_PATH = 10_000
+LONGEST_PATH = 1_000
+"""Messages; no model's context takes more."""
 
 
 class Conversations:
@@ -59,23 +60,29 @@ class Conversations:
         parent = aliased(StoredMessage)
         above = select(parent.id, parent.parent_id).join(here, parent.id == here.c.parent_id)
         ancestors = here.union_all(above)
-        query = select(StoredMessage).join(ancestors, StoredMessage.id == ancestors.c.id).limit(LONGEST_PATH)
+        query = (
+            select(StoredMessage).join(ancestors, StoredMessage.id == ancestors.c.id).limit(LONGEST_PATH + 1)
+        )
         async with self._database.read() as session:
             messages = (await session.scalars(query)).all()
         if not messages:
             raise NotFound("The conversation has no such message.")
         return _from_root(messages)
 
-    async def leaves(self, conversation_id: UUID) -> Sequence[StoredMessage]:
-        """The last message of each branch, newest first."""
-        child = aliased(StoredMessage)
+    async def several(self, caller: Caller, ids: Sequence[UUID]) -> Sequence[Conversation]:
+        """Those of the conversations that the caller's organization has."""
+        query = select(Conversation).where(
+            Conversation.id.in_(ids), Conversation.organization_id == caller.organization_id
+        )
+        async with self._database.read() as session:
+            return (await session.scalars(query)).all()
+
+    async def messages(self, caller: Caller, ids: Sequence[UUID]) -> Sequence[StoredMessage]:
+        """Those of the messages that are in conversations of the caller's organization."""
         query = (
             select(StoredMessage)
-            .where(
-                StoredMessage.conversation_id == conversation_id,
-                ~exists().where(child.parent_id == StoredMessage.id),
-            )
-            .order_by(StoredMessage.id.desc())
+            .join(Conversation, Conversation.id == StoredMessage.conversation_id)
+            .where(StoredMessage.id.in_(ids), Conversation.organization_id == caller.organization_id)
         )
         async with self._database.read() as session:
             return (await session.scalars(query)).all()
@@ -92,7 +99,13 @@ class Conversations:
         if conversation.system:
             before.append(Message(role="system", content=conversation.system))
         if parent_id is not None:
-            before += [_to_message(stored) for stored in await self.path(conversation_id, parent_id)]
+            path = await self.path(conversation_id, parent_id)
+            if len(path) >= LONGEST_PATH:
+                raise InvalidInput(
+                    f"A branch has at most {LONGEST_PATH} messages: begin a new conversation.",
+                    field="parentId",
+                )
+            before += [_to_message(stored) for stored in path]
         return before + new
 
     async def store(self, request: CompletionRequest, finished: Finished) -> None:
@@ -120,6 +133,15 @@ class Conversations:
         dialect = sqlite if self._database.is_sqlite else postgresql
         async with self._database.write() as session:
             await session.execute(dialect.insert(StoredMessage).on_conflict_do_nothing(), rows)
+
+
+def leaves(conversation_id: UUID) -> Select[tuple[StoredMessage]]:
+    """The last message of each branch."""
+    child = aliased(StoredMessage)
+    return select(StoredMessage).where(
+        StoredMessage.conversation_id == conversation_id,
+        ~exists().where(child.parent_id == StoredMessage.id),
+    )
 
 
 def _from_root(messages: Sequence[StoredMessage]) -> list[StoredMessage]:

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from skyhook_functions.chat.messages import Message, Sampling, Tool, ToolCall
 
 from skyhook.plugin import CatalogueModel, InvalidInput
+from skyhook_functions.chat.messages import Message, Sampling, Tool, ToolCall
 
 ROLES = ("system", "user", "assistant", "tool")
 MOST_STOPS = 4

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from uuid import UUID
 
 import strawberry
-from skyhook_functions.chat.messages import Message, ToolCall
+from sqlalchemy import select
 
-from skyhook.plugin import CatalogueModel, Info, InvalidInput
+from skyhook.plugin import (
+    CatalogueModel,
+    Connection,
+    GlobalID,
+    Info,
+    InvalidInput,
+    Order,
+    Page,
+    node_uuid,
+    paginate,
+)
 from skyhook_chat.completions import Completions
 from skyhook_chat.conversations import Conversations
 from skyhook_chat.requests import CompletionRequest, check_message, check_sampling, check_tool
+from skyhook_chat.scopes import COMPLETE, READ, WRITE
 from skyhook_chat.settings import ChatSettings
+from skyhook_chat.tables import Conversation
 from skyhook_chat.types import (
     ChatCompleteInput,
     ChatCompletion,
@@ -20,9 +31,7 @@ from skyhook_chat.types import (
     ChatModel,
     ChatStreamEvent,
 )
-
-READ = "chat:read"
-WRITE = "chat:write"
+from skyhook_functions.chat.messages import Message, ToolCall
 
 
 @strawberry.type
@@ -34,10 +43,28 @@ class ChatQuery:
         return [ChatModel.of(model) for model in models]
 
     @strawberry.field(description="A conversation by its id.")
-    async def chat_conversation(self, info: Info, id: UUID) -> ChatConversation:
+    async def chat_conversation(self, info: Info, id: GlobalID) -> ChatConversation:
         info.context.caller.require(READ)
         conversations = Conversations(info.context.services.database)
-        return ChatConversation.of(await conversations.get(info.context.caller, id))
+        conversation_id = node_uuid(id, "ChatConversation", "id")
+        return ChatConversation.of(await conversations.get(info.context.caller, conversation_id))
+
+    @strawberry.field(description="The organization's conversations, newest first.")
+    async def chat_conversations(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[ChatConversation]:
+        caller = info.context.caller
+        caller.require(READ)
+        query = select(Conversation).where(Conversation.organization_id == caller.organization_id)
+        order = Order(Conversation.created_at, Conversation.id, descending=True)
+        async with info.context.services.database.read() as session:
+            page = Page(first, after, last, before)
+            return await paginate(session, query, page, order, ChatConversation.of)
 
 
 @strawberry.type
@@ -65,10 +92,11 @@ class ChatMutation:
         return ChatConversation.of(await conversations.create(info.context.caller, title, system))
 
     @strawberry.mutation(description="Deletes a conversation with all its messages; gives back its id.")
-    async def chat_conversation_delete(self, info: Info, id: UUID) -> strawberry.ID:
+    async def chat_conversation_delete(self, info: Info, id: GlobalID) -> GlobalID:
         info.context.caller.require(WRITE)
-        await Conversations(info.context.services.database).delete(info.context.caller, id)
-        return strawberry.ID(str(id))
+        conversations = Conversations(info.context.services.database)
+        await conversations.delete(info.context.caller, node_uuid(id, "ChatConversation", "id"))
+        return id
 
 
 @strawberry.type
@@ -97,7 +125,7 @@ class ChatSubscription:
 
 async def _request(info: Info, asked: ChatCompleteInput) -> tuple[CatalogueModel, CompletionRequest]:
     context = info.context
-    context.caller.require("chat:complete")
+    context.caller.require(COMPLETE)
     name = asked.model or ChatSettings().default_model
     model = await context.services.catalogue.get("chat", name)
     messages = [
@@ -112,10 +140,14 @@ async def _request(info: Info, asked: ChatCompleteInput) -> tuple[CatalogueModel
     if not messages:
         raise InvalidInput("A prompt has at least one message.", field="messages")
     new_messages = len(messages)
+    conversation_id = parent_id = None
     if asked.conversation_id is not None:
         context.caller.require(WRITE)
+        conversation_id = node_uuid(asked.conversation_id, "ChatConversation", "conversationId")
+        if asked.parent_id is not None:
+            parent_id = node_uuid(asked.parent_id, "ChatMessage", "parentId")
         messages = await Conversations(context.services.database).continued(
-            context.caller, asked.conversation_id, asked.parent_id, messages
+            context.caller, conversation_id, parent_id, messages
         )
     elif asked.parent_id is not None:
         raise InvalidInput("parentId goes with conversationId.", field="parentId")
@@ -133,7 +165,7 @@ async def _request(info: Info, asked: ChatCompleteInput) -> tuple[CatalogueModel
         messages=messages,
         tools=[check_tool(tool.name, tool.description, tool.parameters) for tool in asked.tools],
         sampling=sampling,
-        conversation_id=asked.conversation_id,
-        parent_id=asked.parent_id,
+        conversation_id=conversation_id,
+        parent_id=parent_id,
         new_messages=new_messages,
     )

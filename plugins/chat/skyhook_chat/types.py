@@ -8,13 +8,27 @@ from typing import cast
 from uuid import UUID
 
 import strawberry
-from skyhook_functions.chat.messages import ToolCall
-from strawberry.scalars import JSON
 
-from skyhook.plugin import BigInt, CatalogueModel, Info
+from skyhook.plugin import (
+    JSON,
+    BigInt,
+    CatalogueModel,
+    Connection,
+    GlobalID,
+    Info,
+    Node,
+    Order,
+    Page,
+    node_id,
+    node_uuid,
+    paginate,
+    uuids,
+)
 from skyhook_chat.completions import Event, Finished
-from skyhook_chat.conversations import Conversations
+from skyhook_chat.conversations import Conversations, leaves
+from skyhook_chat.scopes import READ
 from skyhook_chat.tables import Conversation, StoredMessage
+from skyhook_functions.chat.messages import ToolCall
 
 
 @strawberry.type(description="A model that chat operations can use.")
@@ -85,7 +99,7 @@ class ChatCompletion:
                 completion_tokens=finished.usage.completion_tokens,
                 cost=cast(BigInt, finished.usage.cost),
             ),
-            message_ids=[strawberry.ID(str(message_id)) for message_id in finished.message_ids],
+            message_ids=[message_id(one) for one in finished.message_ids],
         )
 
 
@@ -107,9 +121,9 @@ class ChatStreamEvent:
 
 
 @strawberry.type(description="A message of a conversation; messages with one parent are branches.")
-class ChatMessage:
-    id: strawberry.ID
-    parent_id: strawberry.ID | None
+class ChatMessage(Node):
+    id: strawberry.relay.NodeID[str]
+    parent_id: strawberry.ID | None = strawberry.field(description="The message before it; null for a first.")
     role: str
     content: str
     tool_calls: list[ChatToolCall]
@@ -119,8 +133,8 @@ class ChatMessage:
     @classmethod
     def of(cls, stored: StoredMessage) -> ChatMessage:
         return cls(
-            id=strawberry.ID(str(stored.id)),
-            parent_id=strawberry.ID(str(stored.parent_id)) if stored.parent_id else None,
+            id=str(stored.id),
+            parent_id=message_id(stored.parent_id) if stored.parent_id else None,
             role=stored.role,
             content=stored.content,
             tool_calls=[ChatToolCall(**call) for call in stored.tool_calls],
@@ -128,10 +142,20 @@ class ChatMessage:
             created_at=stored.created_at,
         )
 
+    @classmethod
+    async def resolve_nodes(
+        cls, *, info: Info, node_ids: Sequence[str], required: bool = False
+    ) -> list[ChatMessage | None]:
+        """Messages of the caller's organization."""
+        info.context.caller.require(READ)
+        stored = await _conversations(info).messages(info.context.caller, uuids(node_ids))
+        found = {str(message.id): cls.of(message) for message in stored}
+        return [found.get(one) for one in node_ids]
+
 
 @strawberry.type(description="A conversation: a tree of messages that can be continued from any of them.")
-class ChatConversation:
-    id: strawberry.ID
+class ChatConversation(Node):
+    id: strawberry.relay.NodeID[str]
     title: str
     system: str | None = strawberry.field(description="The system prompt of every answer.")
     created_at: datetime
@@ -139,19 +163,41 @@ class ChatConversation:
     @classmethod
     def of(cls, conversation: Conversation) -> ChatConversation:
         return cls(
-            id=strawberry.ID(str(conversation.id)),
+            id=str(conversation.id),
             title=conversation.title,
             system=conversation.system,
             created_at=conversation.created_at,
         )
 
+    @classmethod
+    async def resolve_nodes(
+        cls, *, info: Info, node_ids: Sequence[str], required: bool = False
+    ) -> list[ChatConversation | None]:
+        """Conversations of the caller's organization."""
+        info.context.caller.require(READ)
+        stored = await _conversations(info).several(info.context.caller, uuids(node_ids))
+        found = {str(conversation.id): cls.of(conversation) for conversation in stored}
+        return [found.get(one) for one in node_ids]
+
     @strawberry.field(description="The last message of each branch, newest first.")
-    async def branches(self, info: Info) -> list[ChatMessage]:
-        return _messages(await _conversations(info).leaves(UUID(self.id)))
+    async def branches(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[ChatMessage]:
+        order = Order(StoredMessage.created_at, StoredMessage.id, descending=True)
+        async with info.context.services.database.read() as session:
+            page = Page(first, after, last, before)
+            return await paginate(session, leaves(UUID(self.id)), page, order, ChatMessage.of)
 
     @strawberry.field(description="The messages from the first one to the one with this id.")
-    async def path(self, info: Info, message_id: UUID) -> list[ChatMessage]:
-        return _messages(await _conversations(info).path(UUID(self.id), message_id))
+    async def path(self, info: Info, message_id: GlobalID) -> list[ChatMessage]:
+        leaf_id = node_uuid(message_id, "ChatMessage", "messageId")
+        stored = await _conversations(info).path(UUID(self.id), leaf_id)
+        return [ChatMessage.of(message) for message in stored]
 
 
 @strawberry.input(description="A tool call of the assistant, given back as it was answered.")
@@ -193,10 +239,10 @@ class ChatCompleteInput:
     seed: BigInt | None = strawberry.field(
         default=None, description="The same seed and request draw the same answer from the same model."
     )
-    conversation_id: UUID | None = strawberry.field(
+    conversation_id: GlobalID | None = strawberry.field(
         default=None, description="Continue this conversation and store messages and answer in it."
     )
-    parent_id: UUID | None = strawberry.field(
+    parent_id: GlobalID | None = strawberry.field(
         default=None, description="The message to continue from; without it a new branch begins at the root."
     )
     idempotency_key: str | None = strawberry.field(
@@ -204,8 +250,9 @@ class ChatCompleteInput:
     )
 
 
-def _messages(stored: Sequence[StoredMessage]) -> list[ChatMessage]:
-    return [ChatMessage.of(message) for message in stored]
+def message_id(id: UUID) -> strawberry.ID:
+    """The global id of a message."""
+    return strawberry.ID(node_id("ChatMessage", id))
 
 
 def _conversations(info: Info) -> Conversations:
