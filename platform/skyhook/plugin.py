@@ -9,7 +9,7 @@ from skyhook.database import NAMING, TYPES, Database, Identified, UTCDateTime
 from skyhook.errors import Forbidden, InvalidInput, NotFound, SkyhookError, Unauthenticated
 from skyhook.graphql.connections import Connection, Order, Page, paginate
 from skyhook.graphql.context import Context, Info
-from skyhook.graphql.ids import node_id, node_uuid, uuids
+from skyhook.graphql.ids import ByUuid, node_id, node_uuid
 from skyhook.graphql.nodes import GlobalID, Node
 from skyhook.graphql.scalars import JSON, BigInt
 from skyhook.operations.caller import Caller
@@ -24,6 +24,7 @@ __all__ = [
     "Answer",
     "Asked",
     "BigInt",
+    "ByUuid",
     "Call",
     "Caller",
     "CatalogueModel",
@@ -53,5 +54,4 @@ __all__ = [
     "node_uuid",
     "now",
     "paginate",
-    "uuids",
 ]

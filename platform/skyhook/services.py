@@ -17,7 +17,6 @@ from skyhook.keys.service import Keys
 from skyhook.operations.run import Operations
 from skyhook.plugins.host import PluginHost
 from skyhook.scopes import CORE_SCOPES
-from skyhook.usage.service import UsageReports
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,6 @@ class Services:
     keys: Keys
     rate_limits: RateLimits
     billing: Billing
-    usage: UsageReports
     catalogue: Catalogue
     compute: Compute
     operations: Operations
@@ -58,14 +56,15 @@ class Services:
             keys=Keys(database, authentication, secret, scopes),
             rate_limits=RateLimits(database),
             billing=billing,
-            usage=UsageReports(database),
             catalogue=catalogue,
             compute=compute,
             operations=Operations(billing, compute, host.operations),
         )
 
     async def start(self) -> None:
-        """Starts what works in the background."""
+        """Starts what works in the background. The database must be up to date."""
+        models = [model for plugin in self.plugins.loaded for model in plugin.models]
+        await self.billing.seed_prices(self.plugins.meters, models)
         await self.billing.start()
         await self.authentication.start()
         await self.compute.start()

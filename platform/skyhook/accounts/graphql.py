@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ from skyhook.accounts import models
 from skyhook.billing.graphql import Balance, balance_of
 from skyhook.graphql.connections import Connection, Order, Page, paginate
 from skyhook.graphql.context import Context, Info
-from skyhook.graphql.ids import node_uuid, uuids
+from skyhook.graphql.ids import ByUuid, node_uuid
 from skyhook.graphql.nodes import GlobalID, Node
 from skyhook.keys.graphql import Key, keys_of
 from skyhook.scopes import ACCOUNT_READ, ACCOUNT_WRITE, BILLING_READ, KEYS_READ, USAGE_READ
@@ -33,7 +33,7 @@ class Role(Enum):
 
 
 @strawberry.type(description="A person who can log in.")
-class User(Node):
+class User(ByUuid, Node):
     """A user as its fellow members see it."""
 
     id: strawberry.relay.NodeID[str]
@@ -46,26 +46,23 @@ class User(Node):
         return cls(id=str(user.id), email=user.email, name=user.name)
 
     @classmethod
-    async def resolve_nodes(
-        cls, *, info: Info, node_ids: Sequence[str], required: bool = False
-    ) -> list[User | None]:
+    async def load(cls, info: Info, ids: Sequence[UUID]) -> Iterable[User]:
         """Users who are members of the caller's organization."""
         info.context.caller.require(ACCOUNT_READ)
         query = (
             select(models.User)
             .join(models.Member, models.Member.user_id == models.User.id)
             .where(
-                models.User.id.in_(uuids(node_ids)),
+                models.User.id.in_(ids),
                 models.Member.organization_id == info.context.caller.organization_id,
             )
         )
         async with info.context.services.database.read() as session:
-            found = {str(user.id): cls.of(user) for user in await session.scalars(query)}
-        return [found.get(node_id) for node_id in node_ids]
+            return [cls.of(user) for user in await session.scalars(query)]
 
 
 @strawberry.type(description="A user's place in an organization.")
-class Member(Node):
+class Member(ByUuid, Node):
     """A member of the caller's organization."""
 
     id: strawberry.relay.NodeID[str]
@@ -84,19 +81,16 @@ class Member(Node):
         )
 
     @classmethod
-    async def resolve_nodes(
-        cls, *, info: Info, node_ids: Sequence[str], required: bool = False
-    ) -> list[Member | None]:
+    async def load(cls, info: Info, ids: Sequence[UUID]) -> Iterable[Member]:
         """Members of the caller's organization."""
         info.context.caller.require(ACCOUNT_READ)
-        query = _members(info.context.caller.organization_id).where(models.Member.id.in_(uuids(node_ids)))
+        query = _members(info.context.caller.organization_id).where(models.Member.id.in_(ids))
         async with info.context.services.database.read() as session:
-            found = {str(member.id): cls.of(member) for member in await session.scalars(query)}
-        return [found.get(node_id) for node_id in node_ids]
+            return [cls.of(member) for member in await session.scalars(query)]
 
 
 @strawberry.type(description="Who owns keys, credit and usage.")
-class Organization(Node):
+class Organization(ByUuid, Node):
     """The caller's organization."""
 
     id: strawberry.relay.NodeID[str]
@@ -115,12 +109,10 @@ class Organization(Node):
         )
 
     @classmethod
-    async def resolve_nodes(
-        cls, *, info: Info, node_ids: Sequence[str], required: bool = False
-    ) -> list[Organization | None]:
+    async def load(cls, info: Info, ids: Sequence[UUID]) -> Iterable[Organization]:
         """The caller's organization; any other does not exist for the caller."""
         own = await info.context.loader(_load_organizations).load(info.context.caller.organization_id)
-        return [own if own is not None and own.id == node_id else None for node_id in node_ids]
+        return [own]
 
     @strawberry.field(description="The members, by the time they joined.")
     async def members(

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
 from strawberry.relay import GlobalID, to_base64
 
 from skyhook.errors import InvalidInput
+from skyhook.graphql.context import Info
+
+
+class ByUuid:
+    """Mixed into a `Node` before it: resolves global ids by `load`, which sees only UUIDs."""
+
+    @classmethod
+    async def load(cls, info: Info, ids: Sequence[UUID]) -> Iterable[Any]:
+        """Those of the nodes with these ids that exist for the caller, in any order."""
+        raise NotImplementedError
+
+    @classmethod
+    async def resolve_nodes(cls, *, info: Info, node_ids: Iterable[str], required: bool = False) -> list[Any]:
+        """The nodes in the order of `node_ids`; None for what does not exist for the caller."""
+        wanted = list(node_ids)
+        found = {node.id: node for node in await cls.load(info, uuids(wanted))}
+        return [found.get(one) for one in wanted]
 
 
 def node_uuid(id: GlobalID, type_name: str, field: str) -> UUID:

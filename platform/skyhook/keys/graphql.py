@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, cast
 from uuid import UUID
@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from skyhook.graphql.connections import Connection, Order, Page, paginate
 from skyhook.graphql.context import Info
-from skyhook.graphql.ids import node_uuid, uuids
+from skyhook.graphql.ids import ByUuid, node_uuid
 from skyhook.graphql.nodes import GlobalID, Node
 from skyhook.graphql.scalars import BigInt
 from skyhook.keys import models
@@ -22,7 +22,7 @@ from skyhook.scopes import KEYS_READ, KEYS_WRITE
 
 
 @strawberry.type(description="An API key, without its secret.")
-class Key(Node):
+class Key(ByUuid, Node):
     """A key of the caller's organization."""
 
     id: strawberry.relay.NodeID[str]
@@ -61,18 +61,15 @@ class Key(Node):
         )
 
     @classmethod
-    async def resolve_nodes(
-        cls, *, info: Info, node_ids: Sequence[str], required: bool = False
-    ) -> list[Key | None]:
+    async def load(cls, info: Info, ids: Sequence[UUID]) -> Iterable[Key]:
         """Keys of the caller's organization."""
         info.context.caller.require(KEYS_READ)
         query = select(models.Key).where(
-            models.Key.id.in_(uuids(node_ids)),
+            models.Key.id.in_(ids),
             models.Key.organization_id == info.context.caller.organization_id,
         )
         async with info.context.services.database.read() as session:
-            found = {str(key.id): cls.of(key) for key in await session.scalars(query)}
-        return [found.get(node_id) for node_id in node_ids]
+            return [cls.of(key) for key in await session.scalars(query)]
 
 
 @strawberry.type(description="A new key with its secret, which is shown this once.")

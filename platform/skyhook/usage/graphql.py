@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import cast
@@ -14,7 +14,7 @@ from sqlalchemy import select
 from skyhook.errors import InvalidInput
 from skyhook.graphql.connections import Connection, Order, Page, paginate
 from skyhook.graphql.context import Info
-from skyhook.graphql.ids import node_id, uuids
+from skyhook.graphql.ids import ByUuid, node_id
 from skyhook.graphql.nodes import Node
 from skyhook.graphql.scalars import BigInt
 from skyhook.scopes import USAGE_READ
@@ -59,7 +59,7 @@ class UsageTotal:
 
 
 @strawberry.type(description="One call that was served and charged.")
-class UsageEvent(Node):
+class UsageEvent(ByUuid, Node):
     """A call."""
 
     id: strawberry.relay.NodeID[str]
@@ -91,18 +91,15 @@ class UsageEvent(Node):
         )
 
     @classmethod
-    async def resolve_nodes(
-        cls, *, info: Info, node_ids: Sequence[str], required: bool = False
-    ) -> list[UsageEvent | None]:
+    async def load(cls, info: Info, ids: Sequence[UUID]) -> Iterable[UsageEvent]:
         """Calls of the caller's organization."""
         info.context.caller.require(USAGE_READ)
         query = select(models.UsageEvent).where(
-            models.UsageEvent.id.in_(uuids(node_ids)),
+            models.UsageEvent.id.in_(ids),
             models.UsageEvent.organization_id == info.context.caller.organization_id,
         )
         async with info.context.services.database.read() as session:
-            found = {str(event.id): cls.of(event) for event in await session.scalars(query)}
-        return [found.get(node_id) for node_id in node_ids]
+            return [cls.of(event) for event in await session.scalars(query)]
 
 
 async def totals_of(

@@ -1,7 +1,5 @@
 """The chat plugin: completions, streams and conversations."""
 
-from skyhook_functions.chat.upstream import UpstreamChat
-
 from skyhook.plugin import Meter, Model, Operation, Plugin, Scope
 from skyhook_chat.completions import INPUT_TOKENS, OUTPUT_TOKENS
 from skyhook_chat.schema import ChatMutation, ChatQuery, ChatSubscription
@@ -9,6 +7,7 @@ from skyhook_chat.scopes import COMPLETE, READ, WRITE
 from skyhook_chat.settings import ChatSettings
 from skyhook_chat.tables import Base
 from skyhook_functions.chat.local import ChatModel
+from skyhook_functions.chat.upstream import UpstreamChat
 
 plugin = Plugin(
     name="chat",

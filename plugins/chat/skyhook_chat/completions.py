@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from uuid import UUID
 
 import msgspec
-from skyhook_functions.chat.upstream import UpstreamChat, UpstreamRequest
 
 from skyhook.plugin import Asked, Call, Caller, CatalogueModel, Operations, SkyhookError, new_id
 from skyhook_chat.requests import CompletionRequest, most_tokens
 from skyhook_functions.chat.local import ChatModel
 from skyhook_functions.chat.messages import Completion, Delta, GenerateRequest, ToolCall
+from skyhook_functions.chat.upstream import UpstreamChat, UpstreamRequest
 
 INPUT_TOKENS = "chat.input_tokens"
 OUTPUT_TOKENS = "chat.output_tokens"

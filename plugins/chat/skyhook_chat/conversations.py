@@ -135,7 +135,7 @@ class Conversations:
             await session.execute(dialect.insert(StoredMessage).on_conflict_do_nothing(), rows)
 
 
-def leaves(conversation_id: UUID) -> Select[tuple[StoredMessage]]:
+def leaves(conversation_id: UUID) -> Select[StoredMessage]:
     """The last message of each branch."""
     child = aliased(StoredMessage)
     return select(StoredMessage).where(

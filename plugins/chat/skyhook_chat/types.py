@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import cast
 from uuid import UUID
@@ -12,6 +12,7 @@ import strawberry
 from skyhook.plugin import (
     JSON,
     BigInt,
+    ByUuid,
     CatalogueModel,
     Connection,
     GlobalID,
@@ -22,7 +23,6 @@ from skyhook.plugin import (
     node_id,
     node_uuid,
     paginate,
-    uuids,
 )
 from skyhook_chat.completions import Event, Finished
 from skyhook_chat.conversations import Conversations, leaves
@@ -121,7 +121,7 @@ class ChatStreamEvent:
 
 
 @strawberry.type(description="A message of a conversation; messages with one parent are branches.")
-class ChatMessage(Node):
+class ChatMessage(ByUuid, Node):
     id: strawberry.relay.NodeID[str]
     parent_id: strawberry.ID | None = strawberry.field(description="The message before it; null for a first.")
     role: str
@@ -143,18 +143,15 @@ class ChatMessage(Node):
         )
 
     @classmethod
-    async def resolve_nodes(
-        cls, *, info: Info, node_ids: Sequence[str], required: bool = False
-    ) -> list[ChatMessage | None]:
+    async def load(cls, info: Info, ids: Sequence[UUID]) -> Iterable[ChatMessage]:
         """Messages of the caller's organization."""
         info.context.caller.require(READ)
-        stored = await _conversations(info).messages(info.context.caller, uuids(node_ids))
-        found = {str(message.id): cls.of(message) for message in stored}
-        return [found.get(one) for one in node_ids]
+        stored = await _conversations(info).messages(info.context.caller, ids)
+        return [cls.of(message) for message in stored]
 
 
 @strawberry.type(description="A conversation: a tree of messages that can be continued from any of them.")
-class ChatConversation(Node):
+class ChatConversation(ByUuid, Node):
     id: strawberry.relay.NodeID[str]
     title: str
     system: str | None = strawberry.field(description="The system prompt of every answer.")
@@ -170,14 +167,11 @@ class ChatConversation(Node):
         )
 
     @classmethod
-    async def resolve_nodes(
-        cls, *, info: Info, node_ids: Sequence[str], required: bool = False
-    ) -> list[ChatConversation | None]:
+    async def load(cls, info: Info, ids: Sequence[UUID]) -> Iterable[ChatConversation]:
         """Conversations of the caller's organization."""
         info.context.caller.require(READ)
-        stored = await _conversations(info).several(info.context.caller, uuids(node_ids))
-        found = {str(conversation.id): cls.of(conversation) for conversation in stored}
-        return [found.get(one) for one in node_ids]
+        stored = await _conversations(info).several(info.context.caller, ids)
+        return [cls.of(conversation) for conversation in stored]
 
     @strawberry.field(description="The last message of each branch, newest first.")
     async def branches(
