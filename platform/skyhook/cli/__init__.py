@@ -15,6 +15,7 @@ def main() -> None:
 
 
 main.add_command(server.up)
+main.add_command(server.init)
 main.add_command(server.serve)
 main.add_command(server.migrate)
 main.add_command(models.models)

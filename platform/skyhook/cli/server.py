@@ -8,7 +8,7 @@ import socket
 import click
 import uvicorn
 
-from skyhook.accounts.first_run import ensure_first_run
+from skyhook.accounts.first_run import ADMINISTRATOR, FirstRun, ensure_first_run
 from skyhook.app import create_app
 from skyhook.cli.first_call import first_call
 from skyhook.cli.run import configuration, with_services
@@ -33,14 +33,7 @@ async def _up(configuration: Configuration) -> None:
     _step(f"Preparing the database {services.database.url.render_as_string()}")
     await upgrade(services.database, services.plugins.loaded)
     await services.start()
-    first = await ensure_first_run(
-        configuration, services.database, services.accounts, services.keys, services.billing
-    )
-    if first.is_new:
-        _step(f"Made the administrator admin@localhost; the password is in {first.password_file}")
-        _step(
-            f"Made {first.organization.name!r} with 5 dollars of credit; the first key is in {first.key_file}"
-        )
+    first = await _first_run(services)
     server = _server(services)
     serving = asyncio.create_task(server.serve())
     listening = asyncio.create_task(server.listening.wait())
@@ -48,6 +41,22 @@ async def _up(configuration: Configuration) -> None:
     if listening.done():
         await asyncio.to_thread(first_call, configuration, first.key_file, _step)
     await serving
+
+
+async def _first_run(services: Services) -> FirstRun:
+    first = await ensure_first_run(
+        services.configuration, services.database, services.accounts, services.keys, services.billing
+    )
+    if first.is_new:
+        _step(f"Made the administrator {ADMINISTRATOR}; the password is in {first.password_file}")
+        _step(f"Made {first.organization.name!r} with 5 dollars of credit; the first key is in {first.key_file}")
+    return first
+
+
+@click.command()
+def init() -> None:
+    """Make the administrator, the first organization with its credit and the first key, if missing."""
+    with_services(_first_run)
 
 
 @click.command()
