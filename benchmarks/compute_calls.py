@@ -16,6 +16,7 @@ from pathlib import Path
 
 import uvloop
 from compute_functions import Parallel, Serial, Text
+
 from skyhook.compute.local import LocalCompute
 from skyhook.configuration import Configuration
 
@@ -64,7 +65,9 @@ async def gathered(caller: Callable[[int], Awaitable[None]], callers: int, calls
 
 def main() -> None:
     """Reads the command line and measures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--calls", type=int, default=20_000)
     parser.add_argument("--uvloop", action="store_true", help="use uvloop, as the server does")
     arguments = parser.parse_args()

@@ -69,16 +69,18 @@ class Environments:
         async with _locked(self._folder / "lock") as lock:
             if _is_whole(target):
                 return
-            for stale in (target, *self._folder.glob("building-*")):
-                shutil.rmtree(stale, ignore_errors=True)
+            await _remove(target, *self._folder.glob("building-*"))
             building = self._folder / f"building-{target.name}"
             log = self._logs / f"environment-{target.name}.log"
             log.write_bytes(b"")
-            for command in _commands(building, requirements):
-                await _run(command, log, lock)
-            _rename_in_scripts(building, target)
-            (building / "sources").mkdir()
-            building.rename(target)
+            try:
+                for command in _commands(building, requirements):
+                    await _run(command, log, lock)
+                _rename_in_scripts(building, target)
+                (building / "sources").mkdir()
+                building.rename(target)
+            finally:
+                await _remove(building)
 
 
 def satisfied(requirements: Sequence[str]) -> bool:
@@ -107,6 +109,12 @@ def _is_installed(requirement: Requirement, extra: str) -> bool:
         for needed in of_extras
         if needed.marker is not None and "extra" in str(needed.marker)
     )
+
+
+async def _remove(*folders: Path) -> None:
+    """Removes what is there of the folders; in a thread, since an environment can have 10,000 files."""
+    for folder in folders:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 def _is_whole(folder: Path) -> bool:
