@@ -212,7 +212,7 @@ class NeedsSix:
     """Needs a version that the server's environment does not have."""
 
     def describe(self, argument: Text) -> list[str]:
-        import six
+        import six  # type: ignore[import-untyped]
 
         heavy = [name for name in ("litestar", "sqlalchemy") if _importable(name)]
         return [six.__version__, sys.prefix, *heavy]

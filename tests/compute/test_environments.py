@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+from compute_helpers import eventually, is_gone, number_in
 from sample_functions import NeedsSix, Text, Uninstallable
 
 from skyhook.compute import environment, errors
@@ -63,35 +63,50 @@ async def test_one_builder_at_a_time_builds_an_environment_once(tmp_path: Path) 
     assert sorted(path.name for path in folder.iterdir()) == sorted(["lock", found[0].python.parts[-3]])
 
 
-async def test_pip_is_used_where_there_is_no_uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(environment.shutil, "which", lambda name: None)
-    commands = environment._commands(tmp_path, ["six"])
-    assert [command[1:3] for command in commands] == [["-m", "venv"], ["-m", "pip"]]
+async def test_without_uv_an_environment_is_built_by_pip_and_its_commands_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "_uv", list)
+    found = await Environments(tmp_path / "environments", tmp_path / "logs").provide(
+        "skyhook", ["six==1.15.0"]
+    )
+    pip = await asyncio.create_subprocess_exec(
+        found.python.with_name("pip"), "show", "--files", "six", stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await pip.communicate()
+    assert "Version: 1.15.0" in output.decode()
+    assert str(found.python.parents[1]) in output.decode()
+
+
+async def test_a_build_that_is_cancelled_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, pid = tmp_path / "environments", tmp_path / "pid"
+    script = "echo $$ > $0; mkdir $1; sleep 600"
+
+    def commands(building: Path, requirements: list[str]) -> list[list[str]]:
+        return [["sh", "-c", script, str(pid), str(building)]]
+
+    monkeypatch.setattr(environment, "_commands", commands)
+    environments = Environments(folder, tmp_path / "logs")
+    build = asyncio.create_task(environments.provide("skyhook", ["six==1.15.0"]))
+    await eventually(lambda: any(folder.glob("building-*")))
+    build.cancel()
+    await asyncio.wait([build])
+    assert build.cancelled()
+    assert is_gone(number_in(pid))
+    assert [path.name for path in folder.iterdir()] == ["lock"]
+
+
+async def test_what_a_killed_build_has_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    folder = tmp_path / "environments"
+    (folder / "building-0").mkdir(parents=True)
+    found = await Environments(folder, tmp_path / "logs").provide("skyhook", ["six==1.15.0"])
+    assert sorted(path.name for path in folder.iterdir()) == sorted(["lock", found.python.parts[-3]])
 
 
 def test_torch_is_always_installed_with_pip(tmp_path: Path) -> None:
     assert environment._commands(tmp_path, ["Torch>=2"])[1][1:3] == ["-m", "pip"]
-
-
-async def test_commands_of_an_environment_work_where_it_ends_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def venv_with_pip(folder: Path, requirements: list[str]) -> list[list[str]]:
-        return [[sys.executable, "-m", "venv", str(folder)]]
-
-    monkeypatch.setattr(environment, "_commands", venv_with_pip)
-    found = await Environments(tmp_path / "environments", tmp_path / "logs").provide(
-        "skyhook", ["six==1.15.0"]
-    )
-    pip = await asyncio.to_thread(
-        subprocess.run,
-        [found.python.with_name("pip"), "--version"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert str(found.python.parents[1]) in pip.stdout
 
 
 async def test_what_cannot_be_installed_makes_the_function_unavailable(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
@@ -191,14 +190,14 @@ async def test_no_worker_outlives_a_server_killed_with_9(tmp_path: Path) -> None
         asyncio.run(main())
     """)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(
-        [sys.executable, "-c", server, str(tmp_path)], env=environment, stdout=subprocess.PIPE, text=True
-    ) as parent:
-        assert parent.stdout is not None
-        line = await asyncio.to_thread(parent.stdout.readline)
-        worker, child = map(int, line.split())
-        assert not is_gone(worker)
-        parent.kill()
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", server, str(tmp_path), env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    worker, child = map(int, (await parent.stdout.readline()).split())
+    assert not is_gone(worker)
+    parent.kill()
+    await parent.wait()
     await eventually(lambda: is_gone(worker) and is_gone(child), within_s=3)
 
 

@@ -125,15 +125,23 @@ def _is_whole(folder: Path) -> bool:
 def _commands(folder: Path, requirements: list[str]) -> list[list[str]]:
     """With uv where it is installed; torch always with pip, which honours the user's choice of its build."""
     python = str(folder / "bin" / "python")
-    uv = [sys.executable, "-m", "uv"] if importlib.util.find_spec("uv") else [shutil.which("uv") or ""]
+    uv = _uv()
     has_torch = any(canonicalize_name(Requirement(text).name) == "torch" for text in requirements)
-    if has_torch or not uv[0]:
+    if has_torch or not uv:
         pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
         return [[sys.executable, "-m", "venv", str(folder)], [*pip, *requirements]]
     return [
         [*uv, "venv", "--no-project", "--python", sys.executable, str(folder)],
         [*uv, "pip", "install", "--python", python, *requirements],
     ]
+
+
+def _uv() -> list[str]:
+    """How uv is called; empty where it is not installed."""
+    if importlib.util.find_spec("uv") is not None:
+        return [sys.executable, "-m", "uv"]
+    found = shutil.which("uv")
+    return [found] if found is not None else []
 
 
 async def _run(command: list[str], log: Path, lock: int) -> None:
