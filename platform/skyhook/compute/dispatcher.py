@@ -51,7 +51,9 @@ class Dispatcher:
 
     def submit(self, call: PendingCall) -> None:
         """Lets a call wait for its turn, which may come at once. Raises FunctionBusy."""
-        if len(self._queue) >= QUEUE_CALLS or self._queued_bytes + len(call.frame) > QUEUE_BYTES:
+        if self._queue and (
+            len(self._queue) >= QUEUE_CALLS or self._queued_bytes + len(call.frame) > QUEUE_BYTES
+        ):
             expected_s = self._mean_s * len(self._queue) / self._concurrency
             raise errors.FunctionBusy(
                 "Too many calls wait for this function. Try again later.",

@@ -69,16 +69,18 @@ class Environments:
         async with _locked(self._folder / "lock") as lock:
             if _is_whole(target):
                 return
-            for stale in (target, *self._folder.glob("building-*")):
-                shutil.rmtree(stale, ignore_errors=True)
+            await _remove(target, *self._folder.glob("building-*"))
             building = self._folder / f"building-{target.name}"
             log = self._logs / f"environment-{target.name}.log"
             log.write_bytes(b"")
-            for command in _commands(building, requirements):
-                await _run(command, log, lock)
-            _rename_in_scripts(building, target)
-            (building / "sources").mkdir()
-            building.rename(target)
+            try:
+                for command in _commands(building, requirements):
+                    await _run(command, log, lock)
+                _rename_in_scripts(building, target)
+                (building / "sources").mkdir()
+                building.rename(target)
+            finally:
+                await _remove(building)
 
 
 def satisfied(requirements: Sequence[str]) -> bool:
@@ -109,6 +111,12 @@ def _is_installed(requirement: Requirement, extra: str) -> bool:
     )
 
 
+async def _remove(*folders: Path) -> None:
+    """Removes what is there of the folders; in a thread, since an environment can have 10,000 files."""
+    for folder in folders:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
 def _is_whole(folder: Path) -> bool:
     """False also where the interpreter that the environment was built from is gone."""
     return (folder / "bin" / "python").exists()
@@ -117,15 +125,23 @@ def _is_whole(folder: Path) -> bool:
 def _commands(folder: Path, requirements: list[str]) -> list[list[str]]:
     """With uv where it is installed; torch always with pip, which honours the user's choice of its build."""
     python = str(folder / "bin" / "python")
-    uv = [sys.executable, "-m", "uv"] if importlib.util.find_spec("uv") else [shutil.which("uv") or ""]
+    uv = _uv()
     has_torch = any(canonicalize_name(Requirement(text).name) == "torch" for text in requirements)
-    if has_torch or not uv[0]:
+    if has_torch or not uv:
         pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
         return [[sys.executable, "-m", "venv", str(folder)], [*pip, *requirements]]
     return [
         [*uv, "venv", "--no-project", "--python", sys.executable, str(folder)],
         [*uv, "pip", "install", "--python", python, *requirements],
     ]
+
+
+def _uv() -> list[str]:
+    """How uv is called; empty where it is not installed."""
+    if importlib.util.find_spec("uv") is not None:
+        return [sys.executable, "-m", "uv"]
+    found = shutil.which("uv")
+    return [found] if found is not None else []
 
 
 async def _run(command: list[str], log: Path, lock: int) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import resource
+import select
 import signal
 import sys
 from pathlib import Path
@@ -18,13 +20,16 @@ def die_with_server(lifeline: int) -> None:
 
     The server holds that end, so this also works where the server was killed with -9, where the worker
     is stuck in native code, and for processes that the worker has started (PR_SET_PDEATHSIG would leave
-    those behind). Elsewhere than on Linux the worker ends when it reads the end of its connection.
+    those behind). Where the system cannot do this the worker ends when it reads its connection's end.
     """
     os.set_inheritable(lifeline, False)
     if sys.platform == "linux":
-        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
-        fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
+            fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+            fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([lifeline], [], [], 0)[0]:
+        sys.exit("the server ended while this worker started")
 
 
 def limit_memory(limit: int) -> None:
@@ -34,7 +39,8 @@ def limit_memory(limit: int) -> None:
     address space than they use, so a tight limit on that would break them.
     """
     if sys.platform == "linux":
-        Path("/proc/self/oom_score_adj").write_text("500")
+        with contextlib.suppress(OSError):  # some containers forbid it
+            Path("/proc/self/oom_score_adj").write_text("500")
         if not os.path.exists("/dev/nvidiactl"):
             _, hard = resource.getrlimit(resource.RLIMIT_DATA)
             soft = 2 * limit + 4 * GIB

@@ -19,11 +19,12 @@ def open_log(path: Path) -> int:
 def limit_log(path: Path) -> None:
     """Copies a log that has grown too long to `<name>.1` and empties it.
 
-    A rename would not do: the worker would go on writing to the renamed file.
+    A rename would not do: the worker would go on writing to the renamed file. Where the disk refuses,
+    the log is left for later: that must not end the worker.
     """
     try:
         if path.stat().st_size > LOG_BYTES:
             shutil.copyfile(path, path.with_name(path.name + ".1"))
             os.truncate(path, 0)
-    except FileNotFoundError:
+    except OSError:
         return

@@ -17,6 +17,8 @@ from skyhook.compute.isolation import GIB, oom_kills
 from skyhook.compute.log import open_log
 from skyhook.function import FunctionSpec
 
+DRAIN_TIMEOUT_S = 1.0
+"""How long what an ended worker has sent may take to arrive."""
 _SECRET_PREFIXES = ("SKYHOOK_", "STRIPE_")
 
 
@@ -30,6 +32,7 @@ class WorkerProcess(asyncio.BufferedProtocol):
         self._process: asyncio.subprocess.Process | None = None
         self._lifeline = -1
         self._unsent: list[bytes] = []
+        self._connection_lost = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._oom_kills = oom_kills()
 
@@ -85,15 +88,22 @@ class WorkerProcess(asyncio.BufferedProtocol):
             self._transport.write(unsent[0] if len(unsent) == 1 else b"".join(unsent))
 
     def kill(self) -> None:
-        """Kills the worker and every process that it has started."""
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
+        """Kills the worker and every process of its group, which outlives a worker that crashed."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     async def wait(self) -> int:
-        """Waits until the worker has ended; returns its exit code, negative where a signal ended it."""
+        """Waits until the worker has ended and all that it sent was received.
+
+        Returns its exit code, negative where a signal ended it.
+        """
         assert self._process is not None
         code = await self._process.wait()
+        self.kill()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_TIMEOUT_S):
+                await self._connection_lost.wait()
         self._release()
         return code
 
@@ -122,6 +132,7 @@ class WorkerProcess(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """A worker without a connection is of no use, should it still live."""
         self._transport = None
+        self._connection_lost.set()
         self.kill()
 
 

@@ -134,10 +134,15 @@ class Worker:
 
 
 def _failure(call_id: int, error: BaseException) -> Failed:
-    text = "".join(traceback.format_exception(error))
+    text = _encodable("".join(traceback.format_exception(error)))
     if isinstance(error, FunctionError):
-        return Failed(call_id, "reported", text, error.code, error.message)
+        return Failed(call_id, "reported", text, _encodable(error.code), _encodable(error.message))
     return Failed(call_id, "out_of_memory" if _is_out_of_memory(error, text) else "raised", text)
+
+
+def _encodable(text: str) -> str:
+    """The text without what UTF-8 cannot hold, such as the bytes of a file's odd name."""
+    return str(text).encode(errors="backslashreplace").decode()
 
 
 def _is_out_of_memory(error: BaseException, text: str) -> bool:
@@ -173,7 +178,7 @@ def main() -> None:
     try:
         instance = _load(arguments.function)
     except BaseException:  # whatever stops the load is for the operator to read
-        connection.sendall(protocol.frame(protocol.LoadFailed(traceback.format_exc())))
+        connection.sendall(protocol.frame(protocol.LoadFailed(_encodable(traceback.format_exc()))))
         sys.exit(1)
     with contextlib.suppress(OSError):
         Worker(instance, connection, arguments.concurrency).serve()
