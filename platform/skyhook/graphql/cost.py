@@ -27,7 +27,6 @@ from graphql import (
     VariableNode,
     get_named_type,
 )
-
 from skyhook.errors import InvalidInput
 from skyhook.graphql.limits import PAGE_MAXIMUM
 

@@ -8,10 +8,10 @@ import secrets
 from collections.abc import Iterable
 from typing import Any
 
-from graphql import GraphQLError, GraphQLFormattedError
 from strawberry.exceptions import StrawberryInputCoercionError
 
-from skyhook.errors import SkyhookError
+from graphql import FieldNode, GraphQLError, GraphQLFormattedError
+from skyhook.errors import InvalidInput, SkyhookError
 
 logger = logging.getLogger("skyhook.graphql")
 
@@ -137,10 +137,17 @@ def _explain(error: GraphQLError, request_id: str) -> tuple[str, dict[str, Any]]
     if isinstance(cause, SkyhookError):
         return cause.message, cause.extensions()
     if isinstance(cause, StrawberryInputCoercionError):
-        return cause.message, {"code": "INVALID_INPUT", "retryable": False}
+        return cause.message, InvalidInput(cause.message, field=_only_argument(error)).extensions()
     if isinstance(cause, GraphQLError) and (match := _ARGUMENT.match(cause.message)):
-        return cause.message, {"code": "INVALID_INPUT", "retryable": False, "field": match[1]}
+        return cause.message, InvalidInput(cause.message, field=match[1]).extensions()
     return internal_error(cause, request_id)
+
+
+def _only_argument(error: GraphQLError) -> str | None:
+    """The argument that a coercion error is about, where the field has no other."""
+    node = error.nodes[0] if error.nodes else None
+    arguments = node.arguments or () if isinstance(node, FieldNode) else ()
+    return arguments[0].name.value if len(arguments) == 1 else None
 
 
 def internal_error(cause: BaseException, request_id: str) -> tuple[str, dict[str, Any]]:

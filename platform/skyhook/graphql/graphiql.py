@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from html import escape
 from pathlib import Path
-from typing import Annotated
 
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath
 from litestar.types import Send
 
 STATIC = Path(__file__).parent / "static"
@@ -49,7 +49,10 @@ _PAGE = """<!doctype html>
 
 def page(path: str) -> bytes:
     """The page for an API at `path`."""
-    return _PAGE.format(address=escape(path), assets=escape(f"{path}/static")).encode()
+    # The version is part of the address, so that browsers may keep the files for good.
+    contents = b"".join((STATIC / name).read_bytes() for name in ASSETS)
+    version = hashlib.sha256(contents).hexdigest()[:12]
+    return _PAGE.format(address=escape(path), assets=escape(f"{path}/static/{version}")).encode()
 
 
 async def send_page(send: Send, body: bytes, method: str) -> None:
@@ -71,11 +74,14 @@ def assets_route(path: str) -> HTTPRouteHandler:
     """The route handler of the page's files, below `path`."""
     contents = {name: (STATIC / name).read_bytes() for name in ASSETS}
 
-    @get(f"{path}/static/{{name:str}}", include_in_schema=False, name="graphiql-static")
-    async def asset(name: Annotated[str, Parameter(description="The file's name.")]) -> Response[bytes]:
+    @get(f"{path}/static/{{version:str}}/{{name:str}}", include_in_schema=False, name="graphiql-static")
+    async def asset(name: FromPath[str]) -> Response[bytes]:
         if name not in ASSETS:
             raise NotFoundException
-        headers = {"Cache-Control": "public, max-age=3600", "X-Content-Type-Options": "nosniff"}
+        headers = {
+            "Cache-Control": "public, max-age=31536000, immutable",
+            "X-Content-Type-Options": "nosniff",
+        }
         return Response(contents[name], media_type=ASSETS[name], headers=headers)
 
     return asset

@@ -13,7 +13,6 @@ from graphql import (
     OperationDefinitionNode,
     SelectionSetNode,
 )
-
 from skyhook.errors import SkyhookError
 
 PAGE_MAXIMUM = 100

@@ -29,7 +29,13 @@ def graphql_routes(
     path: str = "/graphql",
 ) -> list[BaseRouteHandler]:
     """GraphQL at `path` over HTTP, SSE and WebSocket, with GraphiQL for browsers."""
-    engine = Engine(schema, rate_budget, limits or Limits())
+    return engine_routes(Engine(schema, rate_budget, limits or Limits()), authenticate, services, path=path)
+
+
+def engine_routes(
+    engine: Engine, authenticate: Authenticate, services: Any, *, path: str = "/graphql"
+) -> list[BaseRouteHandler]:
+    """The same for an engine that is there already."""
     handler = Handler(engine, authenticate, services, path)
 
     @asgi(path, copy_scope=False, name="graphql")

@@ -31,6 +31,13 @@ async function* events(response) {
   }
 }
 
+// The preset is no key: without one, the schema can still be read.
+function headers(given) {
+  const kept = { ...given };
+  if (/^Bearer\s*(sk_live_\.\.\.)?$/.test(kept.Authorization || "")) delete kept.Authorization;
+  return kept;
+}
+
 function fetcher(request, options) {
   const kind = operationKind(request.query, request.operationName);
   const stop = new AbortController();
@@ -38,7 +45,7 @@ function fetcher(request, options) {
     method: "POST",
     signal: stop.signal,
     headers: {
-      ...(options && options.headers),
+      ...headers(options && options.headers),
       "Content-Type": "application/json",
       Accept: kind === "subscription" ? "text/event-stream" : "application/graphql-response+json",
     },
@@ -60,8 +67,9 @@ async function* stream(response, stop) {
 
 const welcome = `# Welcome to Skyhook's GraphQL API.
 #
-# Put your key into the Headers editor below; Docs, at the left, describe every field.
-# Ctrl-Enter runs the operation under the cursor, Ctrl-Space completes.
+# Put your key into the Headers editor below.
+# Docs, at the left, describe every field.
+# Ctrl-Enter runs, Ctrl-Space completes.
 
 query Hello {
   __typename
