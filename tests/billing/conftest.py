@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from skyhook.billing import Billing, Hold, IdempotentResult, Payer, Served
+from skyhook.billing.reconciliation import reconcile
 from skyhook.clock import new_id
 from skyhook.database import Database
 from skyhook.plugins.manifest import Meter
@@ -79,3 +80,9 @@ def served(
         duration_ms=12,
         idempotency=None if key is None else IdempotentResult(key, "chatComplete", fingerprint, result),
     )
+
+
+async def prove(database: Database) -> None:
+    """That ledger, holds, events, roll-ups and charges agree."""
+    async with database.read() as session:
+        assert await reconcile(session) == []

@@ -49,7 +49,7 @@ class _Till:
         self.waiting: list[tuple[int, asyncio.Future[Lease]]] = []
         self.trip: asyncio.Task[None] | None = None
         self.slice = 0
-        """How much to lease at a time: it doubles while slices last less than a second."""
+        """How much to lease at a time: it grows while slices last less than a second."""
         self.taken_at = self.used_at = now
 
 
@@ -91,8 +91,11 @@ class LeaseBook:
         try:
             while till.waiting:
                 waiting, till.waiting = till.waiting, []
+                amounts = [amount for amount, future in waiting if not future.done()]
+                lease, left = till.lease, 0
                 try:
-                    lease, left = await self._enlarge(fund, till, [amount for amount, _ in waiting])
+                    if lease is None or lease.free < sum(amounts) or till.budget != till.funded:
+                        lease, left = await self._enlarge(fund, till, amounts)
                 except Exception as error:
                     for _, future in waiting:
                         if not future.done():
@@ -179,7 +182,7 @@ class LeaseBook:
         if need == 0:
             return 0
         busy = now - till.taken_at < timedelta(seconds=1)
-        till.slice = max(need, till.slice * 2 if busy else till.slice // 2)
+        till.slice = max(8 * need, till.slice * 4 if busy else till.slice // 2)
         till.taken_at = now
         return need + min(till.slice, (left - need) // SHARE)
 
@@ -236,7 +239,7 @@ class LeaseBook:
             if now - till.used_at >= IDLE and lease.promised == 0:
                 del self._tills[fund]
                 forgotten.append(lease)
-            elif (unused := lease.free - lease.used) > lease.used:
+            elif (unused := lease.free - 2 * lease.used) > lease.used:
                 lease.remaining -= unused
                 excess.append((lease, unused))
             lease.used = 0

@@ -1,4 +1,4 @@
-"""Group commit: calls that end while a transaction is being written share the next one.
+"""Group commit: calls that end while a transaction is being written, and shortly after, share the next one.
 
 A call that ends alone is written at once. Each returns only when its own settlement is durable.
 """
@@ -28,6 +28,8 @@ from skyhook.usage.recording import EVENTS, Usage, record
 
 LARGEST_BATCH = 256
 """Calls in one transaction: it bounds how long a row of the ledger stays locked."""
+WINDOW_S = 0.001
+"""A pause between two batches, in which the callers of the first send their next: nobody waits when idle."""
 RETRIES_S = (0.05, 0.2, 1.0)
 """Pauses before a batch is tried again that failed for no fault of its calls, such as a lost connection."""
 _RETRYABLE_STATES = ("40001", "40P01")  # PostgreSQL: serialization failure, deadlock
@@ -122,6 +124,8 @@ class Settlement:
                 except BaseException as error:
                     self._fail(batch, error)
                     raise
+                if self._queue:
+                    await asyncio.sleep(WINDOW_S)
         finally:
             self._running = None
 

@@ -144,7 +144,7 @@ async def refusals(session: AsyncSession) -> AsyncIterator[None]:
         text = str(error.orig)
         if "ck_ledger_accounts_floor" in text:
             raise InsufficientFunds("The account does not hold enough. Add funds and try again.") from error
-        if "ck_ledger_holds_remaining" in text:
+        if "ck_ledger_holds_" in text:
             raise HoldNotOpen("Less remains on the hold than was asked for.") from error
         if "reversal exceeds" in text:
             raise ReversalExceeds("More would be given back than was moved and not yet reversed.") from error
