@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-import httpx
 import pytest
 from tests.serving import Server
 
@@ -31,9 +31,11 @@ def stream(server: Server, behaviour: str, count: int = 3) -> list[dict[str, Any
         server.client() as client,
         client.stream("POST", "/graphql", json=body, headers={"Accept": "text/event-stream"}) as response,
     ):
+        event = ""
         for line in response.iter_lines():
-            if line.startswith("data: "):
-                payloads.append(httpx.Response(200, content=line[6:]).json())
+            event = line.removeprefix("event: ") if line.startswith("event: ") else event
+            if event == "next" and line.startswith("data: "):
+                payloads.append(json.loads(line.removeprefix("data: ")))
     return payloads
 
 
