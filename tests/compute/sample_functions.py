@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -107,6 +108,12 @@ class Tool:
         while time.monotonic() < end:
             pass
         return Text("spun")
+
+    def hold(self, argument: Text) -> Text:
+        """Runs for ages without letting any other thread of the worker run; makes a file before."""
+        note(argument.text, "held")
+        re.match(r"(a+)+$", "a" * 60 + "b")
+        return argument
 
     def crash(self, argument: Text) -> Text:
         os._exit(7)

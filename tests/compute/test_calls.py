@@ -142,6 +142,14 @@ async def test_a_body_that_runs_too_long_is_stopped(compute: LocalCompute) -> No
     assert await compute.call(Tool.pid, Text()) == pid
 
 
+async def test_a_body_that_lets_no_other_thread_run_is_killed_and_takes_no_later_call_along(
+    compute: LocalCompute, tmp_path: Path
+) -> None:
+    with pytest.raises(errors.FunctionTimeout):
+        await compute.call(Tool.hold, Text(str(tmp_path / "trace")), timeout_s=0.2)
+    assert await compute.call(Tool.echo, Text()) == Text()
+
+
 async def test_a_body_that_cannot_be_stopped_is_killed_with_its_worker(compute: LocalCompute) -> None:
     pid = await compute.call(Tool.pid, Text())
     beside = asyncio.create_task(compute.call(Tool.sleep, Number(61)))

@@ -139,13 +139,23 @@ async def test_an_idle_worker_is_ended_and_the_next_call_starts_another(compute:
     assert (status.restarts, status.last_error) == (0, None)
 
 
-async def test_calls_that_come_while_an_idle_worker_ends_are_served(compute: LocalCompute) -> None:
-    async def caller(wait_s: float) -> None:
-        for _ in range(6):
-            await compute.call(ShortLived.pid, Text())
-            await asyncio.sleep(wait_s)
+async def test_a_call_that_comes_while_an_idle_worker_ends_gets_the_next_one(
+    compute: LocalCompute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill = process.WorkerProcess.kill
+    killed: list[process.WorkerProcess] = []
 
-    await asyncio.gather(*(caller(0.19 + number / 200) for number in range(12)))
+    def kill_late(worker: process.WorkerProcess) -> None:
+        if worker not in killed:
+            asyncio.get_running_loop().call_later(0.2, kill, worker)
+        killed.append(worker)
+
+    pid = await compute.call(ShortLived.pid, Text())
+    monkeypatch.setattr(process.WorkerProcess, "kill", kill_late)
+    await eventually(lambda: bool(killed))
+    assert not is_gone(pid)
+    assert await compute.call(ShortLived.pid, Text()) != pid
+    monkeypatch.undo()
 
 
 async def test_closing_ends_calls_workers_and_what_workers_started(compute: LocalCompute) -> None:
@@ -178,14 +188,14 @@ async def test_no_worker_outlives_a_server_killed_with_9(tmp_path: Path) -> None
         import asyncio, sys
         from pathlib import Path
         from compute_helpers import configuration
-        from sample_functions import Number, Text, Tool
+        from sample_functions import Text, Tool
         from skyhook.compute.local import LocalCompute
 
         async def main():
             compute = LocalCompute(configuration(Path(sys.argv[1])))
             await compute.start()
             print(await compute.call(Tool.pid, Text()), await compute.call(Tool.child, Text()), flush=True)
-            await compute.call(Tool.spin, Number(600))
+            await compute.call(Tool.hold, Text(sys.argv[1] + "/held"))
 
         asyncio.run(main())
     """)
@@ -195,6 +205,7 @@ async def test_no_worker_outlives_a_server_killed_with_9(tmp_path: Path) -> None
     )
     assert parent.stdout is not None
     worker, child = map(int, (await parent.stdout.readline()).split())
+    await eventually((tmp_path / "held").exists)
     assert not is_gone(worker)
     parent.kill()
     await parent.wait()

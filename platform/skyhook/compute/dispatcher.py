@@ -34,6 +34,7 @@ class Dispatcher:
         self._queue: deque[PendingCall] = deque()
         self._queued_bytes = 0
         self._in_flight: dict[int, PendingCall] = {}
+        self._stopping = 0
         self._mean_s = 0.0
         self._idle_since = 0.0
 
@@ -86,7 +87,7 @@ class Dispatcher:
     def detach(self, error: Callable[[], SkyhookError]) -> None:
         """The worker has ended: the calls in flight end in an error, those that wait go on waiting."""
         self._send = None
-        interrupted, self._in_flight = self._in_flight, {}
+        interrupted, self._in_flight, self._stopping = self._in_flight, {}, 0
         for call in interrupted.values():
             call.fail(error())
 
@@ -97,13 +98,17 @@ class Dispatcher:
             call.fail(error())
 
     def stop_overdue(self, now: float) -> bool:
-        """Ends the calls that ran too long; True where one does not stop and so the worker must be killed."""
+        """Ends the calls that ran too long; True where one does not stop and so the worker must be killed.
+
+        No call is sent while one is being stopped, since it would be killed with it.
+        """
         for call in self._in_flight.values():
             if call.stopping_at is not None:
                 if now - call.stopping_at > STOP_GRACE_S:
                     return True
             elif now - call.started_at > call.timeout_s and self._send is not None:
                 call.stopping_at = now
+                self._stopping += 1
                 call.fail(errors.FunctionTimeout(f"The call ran longer than {call.timeout_s:g} seconds."))
                 self._send(protocol.frame(protocol.Cancel(call.id, force=True)))
         return False
@@ -120,6 +125,7 @@ class Dispatcher:
             call.add(reply.value, size)
             return
         del self._in_flight[reply.id]
+        self._stopping -= call.stopping_at is not None
         self._idle_since = now = self._loop.time()
         self._mean_s += 0.1 * (now - call.started_at - self._mean_s)
         if isinstance(reply, protocol.Failed):
@@ -135,7 +141,9 @@ class Dispatcher:
         return errors.FunctionFailed(reference)
 
     def _dispatch(self) -> None:
-        while self._send is not None and self._queue and len(self._in_flight) < self._concurrency:
+        if self._send is None or self._stopping:
+            return
+        while self._queue and len(self._in_flight) < self._concurrency:
             call = self._queue.popleft()
             self._queued_bytes -= len(call.frame)
             call.started_at = self._loop.time()
