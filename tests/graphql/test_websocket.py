@@ -216,3 +216,17 @@ async def test_a_connection_that_says_nothing_is_closed(
     monkeypatch.setattr(websocket, "INIT_TIMEOUT_S", 0.1)
     async with connect(server.socket_url, subprotocols=PROTOCOL) as socket:
         assert await closing_code(socket) == 4408
+
+
+async def test_a_slow_client_slows_the_resolver(server: Server) -> None:
+    async with connect(server.socket_url, subprotocols=PROTOCOL, max_queue=1, compression=None) as socket:
+        await send(socket, type="connection_init", payload=KEY)
+        assert await receive(socket) == {"type": "connection_ack"}
+        await subscribe(socket, "subscription { flood }")
+        sent = -1
+        while sent != server.services.sent:
+            sent = server.services.sent
+            await asyncio.sleep(0.3)
+        assert sent < 500
+        socket.transport.abort()
+    await eventually(lambda: server.services.closed == 1)
