@@ -12,9 +12,10 @@ from uuid import UUID
 
 import msgspec
 import strawberry
-from sqlalchemy import ColumnElement, Select, literal, not_, tuple_
+from sqlalchemy import ColumnElement, Select, TypeDecorator, literal, not_, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.types import TypeEngine
 from strawberry.relay import PageInfo
 
 from skyhook.errors import InvalidInput
@@ -135,7 +136,7 @@ class _Place:
             column, value, row_id = msgspec.json.decode(raw, type=tuple[str, Any, UUID])
             if column != order.column.key:
                 raise ValueError("a cursor of another order")
-            return cls(_typed(value, order.column.type.python_type), row_id)
+            return cls(_typed(value, order.column.type), row_id)
         except (ValueError, binascii.Error, msgspec.MsgspecError, RecursionError) as error:
             raise CursorInvalid(
                 f"`{field}` takes a cursor that this connection gave out before, unchanged.", field=field
@@ -159,8 +160,9 @@ class _Place:
         return keys > place if after else keys < place
 
 
-def _typed(value: Any, kind: type) -> Any:
-    typed: Any = msgspec.convert(value, kind)
+def _typed(value: Any, kind: TypeEngine[Any]) -> Any:
+    stored = kind.impl_instance if isinstance(kind, TypeDecorator) else kind
+    typed: Any = msgspec.convert(value, stored.python_type)
     if isinstance(typed, datetime) and typed.tzinfo is None:
         raise ValueError("a time without its zone")
     if isinstance(typed, int) and not -(2**63) <= typed < 2**63:

@@ -19,6 +19,10 @@ _VARIABLE = re.compile(r"Variable '\$(\w+)' has invalid value(?: at ([.\w\[\]]+)
 _ARGUMENT = re.compile(r"Argument '(\w+)'")
 
 
+class ClientGone(Exception):
+    """The client went away; nobody is left to answer."""
+
+
 class BadRequest(SkyhookError):
     """The HTTP request is not a GraphQL request."""
 

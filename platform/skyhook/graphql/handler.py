@@ -18,6 +18,7 @@ from skyhook.graphql.errors import (
     BadRequest,
     BadVariable,
     BodyTooLarge,
+    ClientGone,
     MethodNotAllowed,
     NotAcceptable,
     OperationNotFound,
@@ -35,10 +36,6 @@ _encode = msgspec.json.Encoder().encode
 
 _DOCUMENT_ERRORS = (ParseFailed, ValidationFailed, BadVariable, OperationNotFound)
 """What `application/json` answers with 200, since its older clients read a body only then."""
-
-
-class ClientGone(Exception):
-    """The client went away before its request was complete."""
 
 
 class Handler:

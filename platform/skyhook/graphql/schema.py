@@ -171,6 +171,9 @@ def _is_built_in(kind: GraphQLNamedType) -> bool:
 
 def _identity(definition: Any) -> Any:
     """The Python object behind a GraphQL type: the same one in two parts is no collision."""
+    generic = getattr(definition, "concrete_of", None)
+    if generic is not None:  # made anew for each schema; its arguments are types with names of their own
+        return generic.origin
     for attribute in ("origin", "wrapped_cls"):
         if (found := getattr(definition, attribute, None)) is not None:
             return found

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from litestar.types import Receive, Send
 
 from skyhook.graphql.engine import Run, encode
+from skyhook.graphql.errors import internal_error
 
 KEEP_ALIVE_S = 12.0
 
@@ -35,7 +36,9 @@ async def serve(run: Run, receive: Receive, send: Send, keep_alive_s: float = KE
     finally:
         for task in (writing, beating, leaving):
             task.cancel()
-        await asyncio.gather(writing, beating, leaving, return_exceptions=True)
+        ended, *_ = await asyncio.gather(writing, beating, leaving, return_exceptions=True)
+    if isinstance(ended, Exception):
+        internal_error(ended, run.context.request_id)
 
 
 class _Stream:

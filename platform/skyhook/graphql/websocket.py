@@ -7,12 +7,12 @@ from contextlib import aclosing, suppress
 from typing import Any
 
 import msgspec
-from litestar.types import Receive, Scope, Send
+from litestar.types import Receive, Scope, Send, WebSocketSendMessage
 
 from skyhook.errors import SkyhookError
 from skyhook.graphql.context import Authenticate, Context
 from skyhook.graphql.engine import STREAMS, Engine, Request, encode
-from skyhook.graphql.errors import RequestRefused, internal_refusal
+from skyhook.graphql.errors import ClientGone, RequestRefused, internal_refusal
 from skyhook.graphql.head import Head
 
 PROTOCOL = "graphql-transport-ws"
@@ -52,7 +52,7 @@ class Socket:
         self._services = services
         self._head = Head.of(scope)
         self._authorization = self._head.authorization
-        self._send = send
+        self._raw_send = send
         self._state = "new"
         self._operations: dict[str, asyncio.Task[None]] = {}
 
@@ -68,8 +68,13 @@ class Socket:
             await self._initialise(receive)
             while (text := await self._receive(receive)) is not None:
                 await self._handle(self._message(text))
+        except ClientGone:
+            pass
         except Closed as closed:
-            await self._send({"type": "websocket.close", "code": closed.code, "reason": closed.reason[:120]})
+            with suppress(ClientGone):
+                await self._send(
+                    {"type": "websocket.close", "code": closed.code, "reason": closed.reason[:120]}
+                )
         finally:
             tasks = list(self._operations.values())
             for task in tasks:
@@ -159,6 +164,8 @@ class Socket:
                 services=self._services,
             )
             await self._stream(operation_id, request, context)
+        except ClientGone:
+            return
         except Exception as error:
             refusal = _refusal(error, request_id)
             await self._finish(operation_id, {"type": "error", "payload": refusal.errors})
@@ -176,8 +183,14 @@ class Socket:
     async def _finish(self, operation_id: str, message: dict[str, Any]) -> None:
         # The id is free again before the client hears that it is.
         if self._operations.pop(operation_id, None) is not None:
-            with suppress(OSError):
+            with suppress(ClientGone):
                 await self._reply({"id": operation_id, **message})
+
+    async def _send(self, message: WebSocketSendMessage) -> None:
+        try:
+            await self._raw_send(message)
+        except OSError as error:
+            raise ClientGone from error
 
     async def _reply(self, message: dict[str, Any]) -> None:
         await self._send({"type": "websocket.send", "bytes": None, "text": _encode(message).decode()})
