@@ -22,7 +22,7 @@ GRANTED = 5_000_000_000
 async def call(client: httpx.AsyncClient, number: int) -> dict[str, Any] | None:
     """One call under an idempotency key of its own; None where the server went away."""
     body = {
-        "query": "mutation ($text: String!) { probeAnswer(text: $text, pauseS: 0.02) }",
+        "query": "mutation ($text: String!) { probeAnswer(text: $text, pauseS: 0.15) }",
         "variables": {"text": f"answer {number}"},
     }
     headers = {"Idempotency-Key": f"call-{number}"}
