@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -119,6 +120,8 @@ class ChatModel:
 
     def load(self) -> None:
         """Imports what takes long; a model is loaded when it is first asked for."""
+        # Threads that spin while they wait make a pass ten times as slow when other processes need the cores.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported
         from transformers.utils import logging
 
         from skyhook_functions.chat import scheduler  # noqa: F401

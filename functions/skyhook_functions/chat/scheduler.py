@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from skyhook.function import FunctionError
 from skyhook_functions.chat.checkpoint import Checkpoint
@@ -145,8 +146,7 @@ class Scheduler:
         self._thread.join()
 
     def _run(self) -> None:
-        small = sum(p.numel() for p in self._checkpoint.model.parameters()) < SMALL_MODEL
-        torch.set_num_threads(1 if small else torch.get_num_threads())
+        torch.set_num_threads(threads_for(self._checkpoint.model))  # of this thread's passes only
         with torch.inference_mode():
             while True:
                 self._receive()
@@ -352,6 +352,12 @@ class _Step:
         """Chooses the next tokens from [rows, vocabulary]."""
         self.tokens = self._sampler.sample(logits)[:, None]
         self.starts = self.starts + 1
+
+
+def threads_for(model: PreTrainedModel) -> int:
+    """How many threads a forward pass of the model should use."""
+    small = sum(p.numel() for p in model.parameters()) < SMALL_MODEL
+    return 1 if small else int(torch.get_num_threads())
 
 
 def _sampler(streams: list[Stream]) -> Sampler:
