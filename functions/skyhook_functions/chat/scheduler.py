@@ -78,7 +78,7 @@ class Stream:
     @property
     def left(self) -> int:
         """Tokens of the prompt that no pass has read yet."""
-        return self.prompt_tokens - self.length
+        return max(0, self.prompt_tokens - self.length)
 
     def next_tokens(self, timeout: float) -> Tokens | None:
         """The next tokens; None if there are none within `timeout` seconds. Raises what ended the stream."""
