@@ -39,7 +39,7 @@ class Checkpoint:
         """Tokens that end an answer."""
         self.parameters = frozenset(inspect.signature(self.model.forward).parameters)
         """Names of the arguments of the model's forward pass."""
-        shown = set(self.tokenizer.convert_tokens_to_ids([OPEN, CLOSE]))
+        shown = {token for text, token in self.tokenizer.get_added_vocab().items() if text in (OPEN, CLOSE)}
         self.hidden = frozenset(self.tokenizer.all_special_ids) - shown | self.eos
         """Tokens that are no part of an answer's text."""
 

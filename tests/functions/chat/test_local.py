@@ -12,13 +12,15 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from skyhook.function import FunctionError
@@ -98,8 +100,23 @@ def test_a_long_prompt_is_read_in_parts_and_does_not_change(
 ) -> None:
     monkeypatch.setattr("skyhook_functions.chat.scheduler.LARGEST_CHUNK", 16)
     long = "Streams join and leave between two steps. " * 6
+    widths: list[int] = []
+    with chat._models.use(str(llama)) as model:
+        forward = model.scheduler._forward
+
+        def watched(first: int, tokens: Tensor, *rest: Any) -> Any:
+            widths.append(tokens.numel() if first else 0)
+            return forward(first, tokens, *rest)
+
+        monkeypatch.setattr(model.scheduler, "_forward", watched)
+    running = chat.generate(ask("The sky", max_tokens=100))
+    assert [next(running).text for _ in range(2)]
     answers = at_once(chat, [ask(text, cache_salt="parts") for text in (long, "a", long[20:])])
     assert answers == [generated(llama, text) for text in (long, "a", long[20:])]
+    list(running)
+    assert max(widths) == 16
+    # A running stream gets a token after each part.
+    assert not any(one and other for one, other in pairwise(widths))
 
 
 def test_the_first_delta_has_the_prompt_and_the_last_the_end(chat: ChatModel, ask: Ask) -> None:
