@@ -28,7 +28,8 @@ from skyhook.plugins.manifest import Meter
 
 METERS = (Meter("chat.input_tokens", "Input", "token", 50), Meter("chat.output_tokens", "Output", "token", 150))
 CALLERS = (1, 16, 64)
-SECONDS = 3.0
+WARM_UP_S = 1.0
+SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +65,22 @@ async def call(billing: Billing, payer: Payer) -> Receipt:
 
 
 async def measure(one: Callable[[], Awaitable[object]], callers: int) -> Figure:
-    """Runs `one` in so many concurrent loops for `SECONDS`."""
+    """Runs `one` in so many concurrent loops: a short warm-up, then `SECONDS` that are measured."""
     latencies: list[float] = []
-    await one()
-    ends, cpu = time.perf_counter() + SECONDS, time.process_time()
-    begun = time.perf_counter()
 
-    async def loop() -> None:
+    async def loop(ends: float) -> None:
         while (at := time.perf_counter()) < ends:
             await one()
             latencies.append(time.perf_counter() - at)
 
-    await asyncio.gather(*(loop() for _ in range(callers)))
+    async def together(seconds: float) -> None:
+        ends = time.perf_counter() + seconds
+        await asyncio.gather(*(loop(ends) for _ in range(callers)))
+
+    await together(WARM_UP_S)
+    latencies.clear()
+    begun, cpu = time.perf_counter(), time.process_time()
+    await together(SECONDS)
     took = time.perf_counter() - begun
     return Figure(
         rate=len(latencies) / took,
