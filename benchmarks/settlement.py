@@ -26,7 +26,10 @@ from skyhook.clock import new_id, now
 from skyhook.database import Base, Database
 from skyhook.plugins.manifest import Meter
 
-METERS = (Meter("chat.input_tokens", "Input", "token", 50), Meter("chat.output_tokens", "Output", "token", 150))
+METERS = (
+    Meter("chat.input_tokens", "Input", "token", 50),
+    Meter("chat.output_tokens", "Output", "token", 150),
+)
 CALLERS = (1, 16, 64)
 WARM_UP_S = 1.0
 SECONDS = 4.0
@@ -45,9 +48,7 @@ class Figure:
 
 async def call(billing: Billing, payer: Payer) -> Receipt:
     """One call's way through billing: hold, then settle."""
-    hold: Hold = await billing.hold(
-        payer, {"chat.input_tokens": 100, "chat.output_tokens": 500}, "small"
-    )
+    hold: Hold = await billing.hold(payer, {"chat.input_tokens": 100, "chat.output_tokens": 500}, "small")
     return await billing.settle(
         Served(
             payer=payer,
@@ -103,7 +104,11 @@ async def prepare(url: str) -> tuple[Database, Billing, list[Payer]]:
     await billing.seed_prices(METERS, ())
     for organization in organizations:
         await billing.grant(organization, 10**15, reason="benchmark", key="start")
-    return database, billing, [Payer(organization, new_id(), new_id(), 10**14) for organization in organizations]
+    return (
+        database,
+        billing,
+        [Payer(organization, new_id(), new_id(), 10**14) for organization in organizations],
+    )
 
 
 async def compare(name: str, url: str) -> None:
@@ -123,9 +128,10 @@ async def compare(name: str, url: str) -> None:
             single = await measure(one, callers)
         finally:
             settlement.LARGEST_BATCH = largest
+        ratio = group.rate / single.rate
         print(
             f"{callers:7} | {group.rate:9,.0f} {group.p99_ms:8.1f} {group.cpu_us:7.0f} "
-            f"| {single.rate:10,.0f} {single.p99_ms:7.1f} {single.cpu_us:7.0f} | {group.rate / single.rate:5.1f}"
+            f"| {single.rate:10,.0f} {single.p99_ms:7.1f} {single.cpu_us:7.0f} | {ratio:5.1f}"
         )
     await billing.close()
     await database.close()

@@ -16,11 +16,12 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
+
 import skyhook
 from skyhook.accounts.models import Organization
 from skyhook.clock import new_id
 from skyhook.database import Base, Database
-from sqlalchemy import text
 
 _NUMBERS = count()
 
@@ -95,7 +96,9 @@ def cluster() -> Iterator[Cluster]:
         shutil.chown(folder, "postgres", "postgres")
     cluster = Cluster(_binaries(), folder)
     data = str(folder / "data")
-    cluster.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+    cluster.run(
+        "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"
+    )
     options = f"-k {folder} -c listen_addresses= -c max_connections=200 -c fsync=on"
     cluster.run("pg_ctl", "-D", data, "-l", str(folder / "log"), "-w", "-o", options, "start")
     try:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+
 from skyhook.billing import Billing, Hold, IdempotentResult, Payer, Served
 from skyhook.billing.reconciliation import reconcile
 from skyhook.clock import new_id

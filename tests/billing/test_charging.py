@@ -7,6 +7,8 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from sqlalchemy import func, select
+
 from skyhook.billing import Billing, BudgetExceeded, InsufficientCredit, Payer, UnknownMeter
 from skyhook.clock import new_id
 from skyhook.database import Database
@@ -14,7 +16,6 @@ from skyhook.errors import InvalidInput
 from skyhook.ledger.models import LedgerEntry
 from skyhook.usage import queries
 from skyhook.usage.models import UsageEvent
-from sqlalchemy import func, select
 
 from .conftest import Clock, prove, served
 

@@ -1,4 +1,4 @@
-"""Real processes: nobody overspends together, and a kill -9 loses and repeats nothing that was acknowledged."""
+"""Real processes: nobody overspends together; a kill -9 loses and repeats nothing that was acknowledged."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+from sqlalchemy import select
+
 from skyhook.accounts.models import Organization
 from skyhook.billing import Billing, Payer
 from skyhook.clock import new_id, now
 from skyhook.database import Database
 from skyhook.ledger.models import LedgerAccount
 from skyhook.usage.models import UsageEvent
-from sqlalchemy import select
 
 from .conftest import METERS, prove
 

@@ -1,7 +1,7 @@
 """A server process for the tests: `worker.py exhaust|settle URL ORGANIZATION KEY`; it reports on its output.
 
-`exhaust` spends until nobody can spend any more, one half of its callers under the key's budget, and prints what
-it was charged. `settle` charges for ever and prints each acknowledged call: its event, its idempotency key.
+`exhaust` spends until nobody can spend any more, one half of its callers under the key's budget, and prints
+what it was charged. `settle` charges for ever and prints each acknowledged call: its event and its key.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ async def call(billing: Billing, payer: Payer, tokens: int, key: str | None = No
             outcome="completed",
             started_at=now(),
             duration_ms=1,
-            idempotency=key and IdempotentResult(key, "chatComplete", b"request", key.encode()) or None,
+            idempotency=None
+            if key is None
+            else IdempotentResult(key, "chatComplete", b"request", key.encode()),
         )
     )
     return receipt.usage_event_id, receipt.cost

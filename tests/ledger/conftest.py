@@ -6,6 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import pytest
+
 from skyhook.database import Database
 from skyhook.ledger.service import Movement, open_account, post
 

@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+
 from skyhook.clock import new_id, now
 from skyhook.database import Database
 from skyhook.errors import InvalidInput, NotFound

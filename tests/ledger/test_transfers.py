@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from sqlalchemy import Uuid, bindparam, text
+from sqlalchemy.exc import IntegrityError
+
 from skyhook.clock import new_id
 from skyhook.database import Database
 from skyhook.errors import InvalidInput, NotFound
@@ -12,8 +15,6 @@ from skyhook.ledger import audit
 from skyhook.ledger.errors import InsufficientFunds, ReversalExceeds, TransferKeyReused
 from skyhook.ledger.holds import hold, release
 from skyhook.ledger.service import Movement, balance, open_account, post, reverse, totals
-from sqlalchemy import Uuid, bindparam, text
-from sqlalchemy.exc import IntegrityError
 
 from .conftest import Accounts
 
@@ -66,7 +67,9 @@ async def test_concurrent_transfers_in_both_directions(database: Database, accou
     assert await balances(database, accounts) == (-100, 50, 50)
 
 
-async def test_a_reversal_never_gives_back_more_than_was_moved(database: Database, accounts: Accounts) -> None:
+async def test_a_reversal_never_gives_back_more_than_was_moved(
+    database: Database, accounts: Accounts
+) -> None:
     async with database.write() as session:
         transfer = await post(session, [Movement(accounts.anna, accounts.ben, 30)], reference="lunch")
         part = await reverse(session, transfer, amount=10, reference="refund", key="r")
