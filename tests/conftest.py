@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
-import pkgutil
 import shutil
 import subprocess
 import tempfile
@@ -18,27 +16,19 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-import skyhook
 from skyhook.accounts.models import Organization
 from skyhook.clock import new_id
-from skyhook.database import Base, Database
+from skyhook.database import Database
+from skyhook.migrations.environment import upgrade
+from skyhook.plugins.host import PluginHost
 
 _NUMBERS = count()
 
 
-def load_tables() -> None:
-    """Imports every domain's models, so that `Base.metadata` is complete."""
-    for module in pkgutil.walk_packages(skyhook.__path__, "skyhook."):
-        if module.name.endswith(".models"):
-            importlib.import_module(module.name)
-
-
 async def create_tables(url: str) -> None:
-    """Makes every table of the core in an empty database."""
-    load_tables()
+    """Makes every table of the core and the plugins in an empty database, by the real migrations."""
     database = Database(url)
-    async with database.write() as session:
-        await (await session.connection()).run_sync(Base.metadata.create_all)
+    await upgrade(database, PluginHost.discover().loaded)
     if database.is_sqlite:
         async with database.engine.connect() as connection:
             await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))

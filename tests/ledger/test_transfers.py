@@ -67,9 +67,7 @@ async def test_concurrent_transfers_in_both_directions(database: Database, accou
     assert await balances(database, accounts) == (-100, 50, 50)
 
 
-async def test_a_reversal_never_gives_back_more_than_was_moved(
-    database: Database, accounts: Accounts
-) -> None:
+async def test_a_reversal_never_gives_back_more_than_moved(database: Database, accounts: Accounts) -> None:
     async with database.write() as session:
         transfer = await post(session, [Movement(accounts.anna, accounts.ben, 30)], reference="lunch")
         part = await reverse(session, transfer, amount=10, reference="refund", key="r")

@@ -1,0 +1,43 @@
+"""What a request's head says, of HTTP and of a WebSocket's handshake alike."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from skyhook.clock import new_id
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The parts of a request's head that matter here."""
+
+    method: str
+    accept: str | None
+    content_type: str
+    content_length: int
+    authorization: str | None
+    idempotency_key: str | None
+    request_id: str
+    client_address: str
+
+    @classmethod
+    def of(cls, scope: Any) -> Head:
+        """Reads the head of an HTTP request or of a WebSocket's handshake."""
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        length = headers.get(b"content-length", "")
+        given_id = headers.get(b"x-request-id", "")
+        client = scope.get("client")
+        return cls(
+            method=scope.get("method", "GET"),
+            accept=headers.get(b"accept"),
+            content_type=headers.get(b"content-type", ""),
+            content_length=int(length) if length.isdecimal() else 0,
+            authorization=headers.get(b"authorization"),
+            idempotency_key=headers.get(b"idempotency-key"),
+            request_id=given_id if _REQUEST_ID.match(given_id) else new_id().hex,
+            client_address=client[0] if client else "",
+        )
