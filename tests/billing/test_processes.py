@@ -61,6 +61,7 @@ async def test_processes_spend_all_the_credit_and_no_more(postgresql_url: Callab
         spent = await session.scalar(
             select(LedgerAccount.balance).where(LedgerAccount.kind == "key_budget_spent")
         )
+    assert spent is not None
     assert spent == charged[1]
     assert BUDGET - HOLD < spent <= BUDGET
     await prove(database)
