@@ -43,11 +43,14 @@ class UTCDateTime(TypeDecorator[datetime]):
         return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
+TYPES = {datetime: UTCDateTime, UUID: Uuid(), int: BigInteger()}
+
+
 class Base(DeclarativeBase):
-    """The core's tables. A plugin makes its own base with `skyhook.plugin.table_base`."""
+    """The core's tables. A plugin's base is built in the same way from `NAMING` and `TYPES`."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {datetime: UTCDateTime, UUID: Uuid(), int: BigInteger()}
+    type_annotation_map = TYPES
 
 
 class Identified:

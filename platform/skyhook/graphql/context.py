@@ -30,11 +30,17 @@ class Credit:
     held: int = 0
     charged: int = 0
 
+    def add(self, held: int, charged: int) -> None:
+        """Adds what one operation held and was charged."""
+        self.held += held
+        self.charged += charged
+
 
 class Context:
     """One for each request, and one for each operation of a WebSocket."""
 
     __slots__ = (
+        "_asked_operations",
         "_caller",
         "_loaders",
         "client_address",
@@ -55,6 +61,7 @@ class Context:
         idempotency_key: str | None = None,
     ) -> None:
         self._caller = caller
+        self._asked_operations = 0
         self._loaders: dict[Any, DataLoader[Any, Any]] = {}
         self.request_id = request_id
         self.client_address = client_address
@@ -77,6 +84,19 @@ class Context:
     def caller_or_none(self) -> Caller | None:
         """Who calls, for fields that are open to everybody."""
         return self._caller
+
+    def next_idempotency_key(self, argument: str | None) -> str | None:
+        """The key of the request's next operation: its own argument, or the header.
+
+        The header names the whole request; operations after the first have their number behind it.
+        """
+        if argument is not None:
+            return idempotency_key(argument)
+        if self.idempotency_key is None:
+            return None
+        self._asked_operations += 1
+        number = self._asked_operations
+        return self.idempotency_key if number == 1 else f"{self.idempotency_key}#{number}"
 
     def loader(self, load: Callable[[Context, list[K]], Awaitable[Sequence[V]]]) -> DataLoader[K, V]:
         """The request's one DataLoader over `load`, which must be a module's function, not a closure."""

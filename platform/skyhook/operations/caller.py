@@ -24,11 +24,17 @@ class Caller:
     monthly_budget: int | None = None
     """In nano-dollars for each calendar month in UTC."""
     expires_at: datetime | None = None
+    allowed_ips: tuple[str, ...] = ()
+    """The key's allow-list, checked already."""
 
     def has_scope(self, scope: str) -> bool:
         """Whether the caller carries `scope` itself, its plugin's `*`, or the `*` of everything."""
         domain, _, _ = scope.partition(":")
         return not self.scopes.isdisjoint((scope, f"{domain}:*", "*"))
+
+    def covers(self, scope: str) -> bool:
+        """Whether everything that `scope` allows, which may be a `*` itself, is allowed to the caller."""
+        return "*" in self.scopes if scope == "*" else self.has_scope(scope)
 
     def require(self, scope: str) -> None:
         """Raises Forbidden (SCOPE_MISSING) unless the caller has `scope`."""

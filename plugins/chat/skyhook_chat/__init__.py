@@ -1,0 +1,47 @@
+"""The chat plugin: completions, streams and conversations."""
+
+from skyhook.plugin import Meter, Model, Operation, Plugin, Scope
+from skyhook_chat.completions import INPUT_TOKENS, OUTPUT_TOKENS
+from skyhook_chat.schema import ChatMutation, ChatQuery, ChatSubscription
+from skyhook_chat.scopes import COMPLETE, READ, WRITE
+from skyhook_chat.settings import ChatSettings
+from skyhook_chat.tables import Base
+from skyhook_functions.chat.local import ChatModel
+from skyhook_functions.chat.upstream import UpstreamChat
+
+plugin = Plugin(
+    name="chat",
+    version="0.1.0",
+    title="Chat",
+    query=ChatQuery,
+    mutation=ChatMutation,
+    subscription=ChatSubscription,
+    operations=(
+        Operation("chatComplete", COMPLETE, (INPUT_TOKENS, OUTPUT_TOKENS)),
+        Operation("chatStream", COMPLETE, (INPUT_TOKENS, OUTPUT_TOKENS)),
+    ),
+    functions=(ChatModel, UpstreamChat),
+    meters=(
+        Meter(INPUT_TOKENS, "Tokens read", "token", price=100),
+        Meter(OUTPUT_TOKENS, "Tokens written", "token", price=400),
+    ),
+    scopes=(
+        Scope(COMPLETE, "Ask models"),
+        Scope(READ, "Read models and conversations"),
+        Scope(WRITE, "Create, continue and delete conversations"),
+    ),
+    models=(
+        Model(
+            name="skyhook-small",
+            title="Skyhook Small",
+            source="bundled",
+            location="skyhook_functions:weights/skyhook-small",
+            tier="small",
+            context_tokens=1024,
+            description="A small bundled model, trained from scratch; its model card gives its scores.",
+        ),
+    ),
+    tables=Base.metadata,
+    migrations="skyhook_chat:migrations",
+    settings=ChatSettings,
+)

@@ -1,0 +1,1 @@
+"""Chat functions: the local batching model and any OpenAI-compatible server."""

@@ -1,0 +1,5 @@
+"""`python -m skyhook` is the command `skyhook`."""
+
+from skyhook.cli import main
+
+main()

@@ -1,0 +1,274 @@
+"""GraphQL of accounts: the viewer, organizations and their members."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Any
+from uuid import UUID
+
+import strawberry
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from skyhook.accounts import models
+from skyhook.billing.graphql import Balance, balance_of
+from skyhook.graphql.connections import Connection, Order, Page, paginate
+from skyhook.graphql.context import Context, Info
+from skyhook.graphql.ids import ByUuid, node_uuid
+from skyhook.graphql.nodes import GlobalID, Node
+from skyhook.keys.graphql import Key, keys_of
+from skyhook.scopes import ACCOUNT_READ, ACCOUNT_WRITE, BILLING_READ, KEYS_READ, USAGE_READ
+from skyhook.usage.graphql import UsageEvent, UsageGroup, UsageTotal, events_of, totals_of
+
+
+@strawberry.enum(description="What a member may do in an organization, from most to least.")
+class Role(Enum):
+    OWNER = models.Role.OWNER.value
+    ADMIN = models.Role.ADMIN.value
+    DEVELOPER = models.Role.DEVELOPER.value
+    BILLING = models.Role.BILLING.value
+    VIEWER = models.Role.VIEWER.value
+
+
+@strawberry.type(description="A person who can log in.")
+class User(ByUuid, Node):
+    """A user as its fellow members see it."""
+
+    id: strawberry.relay.NodeID[str]
+    email: str
+    name: str
+
+    @classmethod
+    def of(cls, user: models.User) -> User:
+        """The GraphQL form of a row."""
+        return cls(id=str(user.id), email=user.email, name=user.name)
+
+    @classmethod
+    async def load(cls, info: Info, ids: Sequence[UUID]) -> Iterable[User]:
+        """Users who are members of the caller's organization."""
+        info.context.caller.require(ACCOUNT_READ)
+        query = (
+            select(models.User)
+            .join(models.Member, models.Member.user_id == models.User.id)
+            .where(
+                models.User.id.in_(ids),
+                models.Member.organization_id == info.context.caller.organization_id,
+            )
+        )
+        async with info.context.services.database.read() as session:
+            return [cls.of(user) for user in await session.scalars(query)]
+
+
+@strawberry.type(description="A user's place in an organization.")
+class Member(ByUuid, Node):
+    """A member of the caller's organization."""
+
+    id: strawberry.relay.NodeID[str]
+    role: Role
+    created_at: datetime
+    user: User
+
+    @classmethod
+    def of(cls, member: models.Member) -> Member:
+        """The GraphQL form of a row whose user is loaded."""
+        return cls(
+            id=str(member.id),
+            role=Role(member.role),
+            created_at=member.created_at,
+            user=User.of(member.user),
+        )
+
+    @classmethod
+    async def load(cls, info: Info, ids: Sequence[UUID]) -> Iterable[Member]:
+        """Members of the caller's organization."""
+        info.context.caller.require(ACCOUNT_READ)
+        query = _members(info.context.caller.organization_id).where(models.Member.id.in_(ids))
+        async with info.context.services.database.read() as session:
+            return [cls.of(member) for member in await session.scalars(query)]
+
+
+@strawberry.type(description="Who owns keys, credit and usage.")
+class Organization(ByUuid, Node):
+    """The caller's organization."""
+
+    id: strawberry.relay.NodeID[str]
+    name: str
+    slug: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, organization: models.Organization) -> Organization:
+        """The GraphQL form of a row."""
+        return cls(
+            id=str(organization.id),
+            name=organization.name,
+            slug=organization.slug,
+            created_at=organization.created_at,
+        )
+
+    @classmethod
+    async def load(cls, info: Info, ids: Sequence[UUID]) -> Iterable[Organization]:
+        """The caller's organization; any other does not exist for the caller."""
+        own = await info.context.loader(_load_organizations).load(info.context.caller.organization_id)
+        return [own]
+
+    @strawberry.field(description="The members, by the time they joined.")
+    async def members(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[Member]:
+        """A page of members."""
+        info.context.caller.require(ACCOUNT_READ)
+        order = Order(models.Member.created_at, models.Member.id)
+        async with info.context.services.database.read() as session:
+            page = Page(first, after, last, before)
+            return await paginate(session, _members(UUID(self.id)), page, order, Member.of)
+
+    @strawberry.field(description="The keys, newest first.")
+    async def keys(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[Key]:
+        """A page of keys."""
+        info.context.caller.require(KEYS_READ)
+        return await keys_of(info, UUID(self.id), Page(first, after, last, before))
+
+    @strawberry.field(description="The prepaid credit.")
+    async def balance(self, info: Info) -> Balance:
+        """What is left to spend."""
+        info.context.caller.require(BILLING_READ)
+        return await balance_of(info, UUID(self.id))
+
+    @strawberry.field(description="What was used from `since` to before `until`, in whole hours, by group.")
+    async def usage(
+        self, info: Info, since: datetime, until: datetime, by: list[UsageGroup]
+    ) -> list[UsageTotal]:
+        """Totals from the hourly roll-ups."""
+        info.context.caller.require(USAGE_READ)
+        return await totals_of(info, UUID(self.id), since, until, by)
+
+    @strawberry.field(description="The calls one by one, newest first.")
+    async def usage_events(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[UsageEvent]:
+        """A page of calls."""
+        info.context.caller.require(USAGE_READ)
+        return await events_of(info, UUID(self.id), Page(first, after, last, before))
+
+
+@strawberry.type(description="Who is calling.")
+class Viewer:
+    """The caller, as the request's key or session says."""
+
+    scopes: list[str] = strawberry.field(description="What the caller may do.")
+
+    @strawberry.field(description="The organization that the caller acts for and that pays.")
+    async def organization(self, info: Info) -> Organization:
+        """The caller's organization."""
+        return await info.context.loader(_load_organizations).load(info.context.caller.organization_id)
+
+    @strawberry.field(description="The member behind the session, or the one who made the key.")
+    async def user(self, info: Info) -> User | None:
+        """The caller's user."""
+        user_id = info.context.caller.user_id
+        return await info.context.loader(_load_users).load(user_id) if user_id else None
+
+    @strawberry.field(description="The organizations that this member belongs to, by name.")
+    async def organizations(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[OrganizationName]:
+        """A page of organizations; a key still acts for its own one alone."""
+        info.context.caller.require(ACCOUNT_READ)
+        query = (
+            select(models.Organization)
+            .join(models.Member, models.Member.organization_id == models.Organization.id)
+            .where(models.Member.user_id == info.context.caller.user_id)
+        )
+        order = Order(models.Organization.name, models.Organization.id)
+        async with info.context.services.database.read() as session:
+            return await paginate(
+                session, query, Page(first, after, last, before), order, OrganizationName.of
+            )
+
+
+@strawberry.type(description="An organization as those of its members see it who act for another one.")
+class OrganizationName:
+    """An organization's name and slug."""
+
+    name: str
+    slug: str
+
+    @classmethod
+    def of(cls, organization: models.Organization) -> OrganizationName:
+        """The GraphQL form of a row."""
+        return cls(name=organization.name, slug=organization.slug)
+
+
+@strawberry.type
+class AccountsQuery:
+    """Root fields of accounts."""
+
+    @strawberry.field(description="Who is calling, and for which organization.")
+    async def viewer(self, info: Info) -> Viewer:
+        """The caller."""
+        return Viewer(scopes=sorted(info.context.caller.scopes))
+
+
+MemberId = Annotated[GlobalID, strawberry.argument(description="The member's id.")]
+
+
+@strawberry.type
+class AccountsMutation:
+    """Root fields of accounts that change something."""
+
+    @strawberry.mutation(description="Gives a member another role.")
+    async def member_set_role(self, info: Info, id: MemberId, role: Role) -> Member:
+        """Changes a role."""
+        info.context.caller.require(ACCOUNT_WRITE)
+        accounts = info.context.services.accounts
+        member_id = node_uuid(id, "Member", "id")
+        return Member.of(await accounts.set_role(info.context.caller, member_id, models.Role(role.value)))
+
+    @strawberry.mutation(description="Takes a member out of the organization; gives back the member's id.")
+    async def member_remove(self, info: Info, id: MemberId) -> GlobalID:
+        """Removes a member."""
+        info.context.caller.require(ACCOUNT_WRITE)
+        await info.context.services.accounts.remove_member(info.context.caller, node_uuid(id, "Member", "id"))
+        return id
+
+
+def _members(organization_id: UUID) -> Any:
+    return (
+        select(models.Member)
+        .where(models.Member.organization_id == organization_id)
+        .options(joinedload(models.Member.user))
+    )
+
+
+async def _load_organizations(context: Context, ids: list[UUID]) -> list[Organization]:
+    return [Organization.of(await context.services.accounts.organization(one)) for one in ids]
+
+
+async def _load_users(context: Context, ids: list[UUID]) -> list[User | None]:
+    found = await context.services.accounts.users(ids)
+    return [User.of(found[user_id]) if user_id in found else None for user_id in ids]

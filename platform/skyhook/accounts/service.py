@@ -1,0 +1,144 @@
+"""Users, organizations and their members."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
+
+from skyhook.accounts import audit
+from skyhook.accounts.errors import EmailTaken, LastOwner, SlugTaken
+from skyhook.accounts.models import Member, Organization, Role, User
+from skyhook.accounts.passwords import hash_password
+from skyhook.database import Database
+from skyhook.errors import InvalidInput, NotFound
+from skyhook.operations.caller import Caller
+
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|[^@\s]+@localhost")
+
+
+class Accounts:
+    """People, organizations and who belongs to which."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create_user(
+        self, email: str, name: str, password: str | None = None, *, is_instance_administrator: bool = False
+    ) -> User:
+        """A new user. Raises InvalidInput, or EmailTaken."""
+        email = email.strip().lower()
+        if not EMAIL.fullmatch(email):
+            raise InvalidInput(f"{email!r} is not an e-mail address.", field="email")
+        user = User(
+            email=email,
+            name=_name(name),
+            password_hash=hash_password(password) if password is not None else None,
+            is_instance_administrator=is_instance_administrator,
+        )
+        try:
+            async with self._database.write() as session:
+                session.add(user)
+        except IntegrityError as error:
+            raise EmailTaken(f"A user with the address {email} exists already.", field="email") from error
+        return user
+
+    async def create_organization(self, name: str, slug: str, owner_id: UUID) -> Organization:
+        """A new organization with its owner. Raises InvalidInput, or SlugTaken."""
+        if not SLUG.fullmatch(slug):
+            raise InvalidInput(
+                "A slug is 1 to 63 lower-case letters, digits and inner hyphens.", field="slug"
+            )
+        organization = Organization(name=_name(name), slug=slug)
+        try:
+            async with self._database.write() as session:
+                session.add(organization)
+                await session.flush()
+                session.add(Member(organization_id=organization.id, user_id=owner_id, role=Role.OWNER))
+        except IntegrityError as error:
+            raise SlugTaken(
+                f"An organization with the slug {slug!r} exists already.", field="slug"
+            ) from error
+        return organization
+
+    async def organization(self, organization_id: UUID) -> Organization:
+        """Raises NotFound."""
+        async with self._database.read() as session:
+            organization = await session.get(Organization, organization_id)
+        if organization is None:
+            raise NotFound("There is no such organization.")
+        return organization
+
+    async def organizations_of(self, user_id: UUID) -> Sequence[Organization]:
+        """The organizations that a user is a member of, by name."""
+        query = (
+            select(Organization)
+            .join(Member, Member.organization_id == Organization.id)
+            .where(Member.user_id == user_id)
+            .order_by(Organization.name, Organization.id)
+        )
+        async with self._database.read() as session:
+            return (await session.scalars(query)).all()
+
+    async def users(self, ids: Sequence[UUID]) -> dict[UUID, User]:
+        """Users by id, as many as exist."""
+        async with self._database.read() as session:
+            found = await session.scalars(select(User).where(User.id.in_(ids)))
+            return {user.id: user for user in found}
+
+    async def user_count(self) -> int:
+        """How many users the instance has; none before its first start."""
+        async with self._database.read() as session:
+            return await session.scalar(select(func.count()).select_from(User)) or 0
+
+    async def set_role(self, caller: Caller, member_id: UUID, role: Role) -> Member:
+        """Gives a member another role. Raises NotFound, or LastOwner."""
+        async with self._database.write() as session:
+            member = await _member(session, caller, member_id)
+            if member.role == Role.OWNER and role != Role.OWNER:
+                await _require_another_owner(session, member)
+            audit.record(session, caller, "member.role_set", member.id, role=role, before=member.role)
+            member.role = role
+        return member
+
+    async def remove_member(self, caller: Caller, member_id: UUID) -> UUID:
+        """Takes a member out of the organization. Raises NotFound, or LastOwner."""
+        async with self._database.write() as session:
+            member = await _member(session, caller, member_id)
+            if member.role == Role.OWNER:
+                await _require_another_owner(session, member)
+            audit.record(session, caller, "member.removed", member.id, user_id=str(member.user_id))
+            await session.delete(member)
+        return member_id
+
+
+async def _member(session: AsyncSession, caller: Caller, member_id: UUID) -> Member:
+    query = select(Member).where(Member.id == member_id, Member.organization_id == caller.organization_id)
+    member = await session.scalar(query.options(joinedload(Member.user)).with_for_update(of=Member))
+    if member is None:
+        raise NotFound("This organization has no such member.")
+    return member
+
+
+async def _require_another_owner(session: AsyncSession, member: Member) -> None:
+    # Every owner's row is locked, so that two owners cannot both leave at the same moment.
+    owners = await session.scalars(
+        select(Member.id)
+        .where(Member.organization_id == member.organization_id, Member.role == Role.OWNER)
+        .with_for_update()
+    )
+    if len(owners.all()) < 2:
+        raise LastOwner("An organization needs an owner: make somebody else one first.")
+
+
+def _name(name: str) -> str:
+    name = name.strip()
+    if not 1 <= len(name) <= 200:
+        raise InvalidInput("A name has 1 to 200 characters.", field="name")
+    return name

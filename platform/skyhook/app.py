@@ -1,0 +1,57 @@
+"""The ASGI application: the schema of the core and its plugins, and every address that is served."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import strawberry
+from litestar import Litestar
+
+from skyhook.accounts.graphql import AccountsMutation, AccountsQuery
+from skyhook.graphql.routes import graphql_routes
+from skyhook.graphql.schema import Fields, SchemaError, compose
+from skyhook.health import health_routes
+from skyhook.keys.graphql import KeysMutation
+from skyhook.plugins.host import PluginHost
+from skyhook.services import Services
+
+CORE = (
+    Fields("accounts", query=AccountsQuery, mutation=AccountsMutation),
+    Fields("keys", mutation=KeysMutation),
+)
+
+
+def compose_schema(host: PluginHost) -> strawberry.Schema:
+    """The schema of the core and the loaded plugins; a plugin that does not fit is noted as broken."""
+    while True:
+        try:
+            return compose(CORE, host.loaded)
+        except SchemaError as error:
+            if error.plugin is None:
+                raise
+            host.exclude(error.plugin, error.problem)
+
+
+def create_app(services: Services) -> Litestar:
+    """The application over started services; closing it closes them."""
+    schema = compose_schema(services.plugins)
+
+    @asynccontextmanager
+    async def closing(_app: Litestar) -> AsyncGenerator[None, None]:
+        yield
+        await services.close()
+
+    return Litestar(
+        route_handlers=[
+            *graphql_routes(
+                schema,
+                authenticate=services.authentication.authenticate,
+                rate_budget=services.rate_limits,
+                services=services,
+            ),
+            *health_routes(services),
+        ],
+        lifespan=[closing],
+        openapi_config=None,
+    )

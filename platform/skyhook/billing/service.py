@@ -1,0 +1,145 @@
+"""Billing: what the way of a call sees of prices, credit, budgets and settlement."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from skyhook import clock as clocks
+from skyhook.billing import credit
+from skyhook.billing.calls import Balance, Hold, Payer, Receipt, Served
+from skyhook.billing.funds import Fund, month_of
+from skyhook.billing.idempotency import Idempotency
+from skyhook.billing.leases import LeaseBook
+from skyhook.billing.prices import PriceList, seed
+from skyhook.billing.settlement import Settlement
+from skyhook.clock import new_id
+from skyhook.database import Database
+from skyhook.ledger.holds import accounts_with_expired, expire
+from skyhook.plugins.manifest import Meter, Model
+
+TICK_S = 1.0
+"""How often idle credit goes back, so that other processes can use it."""
+RENEW_EVERY = timedelta(seconds=10)
+SWEEP_EVERY = timedelta(seconds=30)
+
+_log = logging.getLogger(__name__)
+
+
+class Billing:
+    """One for each server process. All amounts are nano-dollars."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], datetime] = clocks.now) -> None:
+        self._database = database
+        self._clock = clock
+        self.replica_id = new_id()
+        """The owner of this process's leases."""
+        self.prices = PriceList(clock)
+        self.idempotency = Idempotency(database, clock)
+        self._leases = LeaseBook(database, self.replica_id, clock)
+        self._settlement = Settlement(database, self.prices, self._leases, self.idempotency, clock)
+        self._renew_at = self._sweep_at = clock()
+        self._maintenance: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Loads the prices and keeps the leases alive from here on."""
+        await self._load_prices()
+        self._renew_at, self._sweep_at = self._clock() + RENEW_EVERY, self._clock() + SWEEP_EVERY
+        self._maintenance = asyncio.create_task(self._maintain_forever())
+
+    async def close(self) -> None:
+        """Writes the settlements that wait and gives the leases back. No call may run any more."""
+        if self._maintenance is not None:
+            self._maintenance.cancel()
+            await asyncio.gather(self._maintenance, return_exceptions=True)
+        await self._settlement.drain()
+        await self._leases.close()
+
+    async def seed_prices(self, meters: Iterable[Meter], models: Iterable[Model]) -> None:
+        """Adds the prices of the plugins' manifests where the price list has none."""
+        async with self._database.write() as session:
+            await seed(session, meters, models)
+        await self._load_prices()
+
+    def cost(self, quantities: Mapping[str, int], model: str | None) -> int:
+        """What these quantities cost now. Raises UnknownMeter, InvalidInput."""
+        return self.prices.cost(quantities, model)
+
+    async def hold(self, payer: Payer, quantities: Mapping[str, int], model: str | None) -> Hold:
+        """Sets aside what a call can cost at most; it ends with `settle` or `release`.
+
+        Raises InsufficientCredit, BudgetExceeded, UnknownMeter.
+        """
+        amount = self.cost(quantities, model)
+        if amount == 0:
+            return Hold(0)
+        if payer.monthly_budget is None or payer.key_id is None:
+            return Hold(amount, (await self._leases.take(Fund(payer.organization_id), amount),))
+        fund = Fund(payer.organization_id, payer.key_id, month_of(self._clock()))
+        budget = await self._leases.take(fund, amount, payer.monthly_budget)
+        try:
+            lease = await self._leases.take(Fund(payer.organization_id), amount)
+        except BaseException:
+            budget.settle(amount, 0)
+            raise
+        return Hold(amount, (lease, budget))
+
+    def release(self, hold: Hold) -> None:
+        """Ends a hold without a charge. Raises ValueError where it has ended before."""
+        for lease in hold.consume():
+            lease.settle(hold.amount, 0)
+
+    async def settle(self, served: Served) -> Receipt:
+        """Charges a call the smaller of its cost and its hold, and ends the hold; durable when it returns.
+
+        A caller that is cancelled meanwhile is charged all the same. Raises UnknownMeter,
+        IdempotencyKeyReused, and InsufficientCredit where the hold was lost while the database was away;
+        nothing is charged then.
+        """
+        return await self._settlement.settle(served)
+
+    async def grant(self, organization_id: UUID, amount: int, *, reason: str, key: str) -> UUID:
+        """Adds credit, once for each `key` of the organization; the ledger transfer's id."""
+        async with self._database.write() as session:
+            return await credit.grant(session, organization_id, amount, reason=reason, key=key)
+
+    async def balance(self, organization_id: UUID) -> Balance:
+        """The organization's credit."""
+        async with self._database.read() as session:
+            return await credit.balance(session, organization_id)
+
+    async def maintain(self) -> None:
+        """One round of upkeep: idle credit goes back, leases are renewed and what has expired is swept."""
+        now = self._clock()
+        await self._leases.return_idle()
+        if now >= self._renew_at:
+            self._renew_at = now + RENEW_EVERY
+            await self._leases.renew()
+        if now >= self._sweep_at:
+            self._sweep_at = now + SWEEP_EVERY
+            await self._sweep(now)
+            await self._load_prices()
+
+    async def _sweep(self, now: datetime) -> None:
+        async with self._database.read() as session:
+            accounts = await accounts_with_expired(session, now)
+        for account in accounts:
+            async with self._database.write() as session:
+                await expire(session, account, now)
+        async with self._database.write() as session:
+            await self.idempotency.sweep(session)
+
+    async def _load_prices(self) -> None:
+        async with self._database.read() as session:
+            await self.prices.load(session)
+
+    async def _maintain_forever(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            try:
+                await self.maintain()
+            except Exception:
+                _log.exception("billing's upkeep failed and is tried again in %s s", TICK_S)

@@ -1,0 +1,33 @@
+"""The table of the models that an operator has added."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from skyhook.clock import now
+from skyhook.database import Base
+
+
+class AddedModel(Base):
+    """A model that an operator added: a pulled or local folder of weights, or an upstream server."""
+
+    __tablename__ = "catalogue_models"
+    __table_args__ = (CheckConstraint("source IN ('hub', 'upstream')", name="source_known"),)
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    plugin: Mapped[str] = mapped_column(String(50))
+    source: Mapped[str] = mapped_column(String(20))
+    location: Mapped[str] = mapped_column(String(1000))
+    """The folder of the weights, or the upstream's base URL."""
+    upstream_name: Mapped[str | None] = mapped_column(String(200))
+    api_key_variable: Mapped[str | None] = mapped_column(String(200))
+    """The environment variable that holds the upstream's key; the key itself is not stored."""
+    tier: Mapped[str] = mapped_column(String(20))
+    context_tokens: Mapped[int] = mapped_column()
+    prices: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """Nano-dollars for each unit, by meter."""
+    created_at: Mapped[datetime] = mapped_column(default=now)

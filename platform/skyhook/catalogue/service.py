@@ -1,0 +1,146 @@
+"""Looks models up and lets an operator add more."""
+
+from __future__ import annotations
+
+import importlib.resources
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import delete, select
+
+from skyhook.catalogue.errors import ModelExists, ModelNotFound
+from skyhook.catalogue.models import AddedModel
+from skyhook.database import Database
+from skyhook.errors import InvalidInput
+from skyhook.plugins.manifest import Plugin
+
+REFRESHED_S = 5.0
+"""How old the list of added models may be, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueModel:
+    """A model that can be called."""
+
+    name: str
+    plugin: str
+    title: str
+    source: Literal["bundled", "hub", "upstream"]
+    location: str
+    """The folder of the weights, or the upstream's base URL."""
+    tier: str
+    context_tokens: int
+    description: str
+    prices: Mapping[str, int]
+    """Nano-dollars for each unit by meter, where they differ from the meters' own."""
+    upstream_name: str | None = None
+    api_key_variable: str | None = None
+
+
+class Catalogue:
+    """The models of the plugins' manifests and those that an operator added."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._brought: dict[str, CatalogueModel] = {}
+        self._added: dict[str, CatalogueModel] = {}
+        self._read_at = float("-inf")
+
+    def bring(self, plugins: Sequence[Plugin]) -> None:
+        """Takes in the models of the plugins' manifests."""
+        for plugin in plugins:
+            for model in plugin.models:
+                if model.source == "bundled":
+                    self._brought[model.name] = CatalogueModel(
+                        name=model.name,
+                        plugin=plugin.name,
+                        title=model.title,
+                        source="bundled",
+                        location=_bundled_folder(model.location),
+                        tier=model.tier,
+                        context_tokens=model.context_tokens,
+                        description=model.description,
+                        prices=model.prices,
+                    )
+
+    async def get(self, plugin: str, name: str) -> CatalogueModel:
+        """A plugin's model by name. Raises ModelNotFound."""
+        await self._refresh()
+        model = self._brought.get(name) or self._added.get(name)
+        if model is None or model.plugin != plugin:
+            names = ", ".join(other.name for other in await self.list(plugin))
+            raise ModelNotFound(
+                f"There is no model {name!r} for {plugin}. Known: {names}. "
+                "An operator adds one with `skyhook models add`.",
+                field="model",
+            )
+        return model
+
+    async def list(self, plugin: str | None = None) -> list[CatalogueModel]:
+        """The models of a plugin, or of all, bundled ones first."""
+        await self._refresh()
+        every = [*self._brought.values(), *self._added.values()]
+        return [model for model in every if plugin in (None, model.plugin)]
+
+    async def add(self, model: CatalogueModel) -> None:
+        """Adds a model. Raises InvalidInput, or ModelExists."""
+        if model.context_tokens < 1:
+            raise InvalidInput("A context has at least one token.", field="contextTokens")
+        if any(model.name == other.name for other in await self.list()):
+            raise ModelExists(f"There is a model {model.name!r} already; remove it first.", field="name")
+        async with self._database.write() as session:
+            session.add(
+                AddedModel(
+                    name=model.name,
+                    plugin=model.plugin,
+                    source=model.source,
+                    location=model.location,
+                    upstream_name=model.upstream_name,
+                    api_key_variable=model.api_key_variable,
+                    tier=model.tier,
+                    context_tokens=model.context_tokens,
+                    prices=dict(model.prices),
+                )
+            )
+        self._read_at = float("-inf")
+
+    async def remove(self, name: str) -> None:
+        """Removes an added model; its weights stay. Raises ModelNotFound."""
+        async with self._database.write() as session:
+            removed = await session.execute(
+                delete(AddedModel).where(AddedModel.name == name).returning(AddedModel.name)
+            )
+            if removed.first() is None:
+                raise ModelNotFound(f"No operator has added a model {name!r}.", field="name")
+        self._read_at = float("-inf")
+
+    async def _refresh(self) -> None:
+        if time.monotonic() - self._read_at < REFRESHED_S:
+            return
+        async with self._database.read() as session:
+            rows = (await session.scalars(select(AddedModel).order_by(AddedModel.name))).all()
+        self._added = {row.name: _from_row(row) for row in rows}
+        self._read_at = time.monotonic()
+
+
+def _from_row(row: AddedModel) -> CatalogueModel:
+    return CatalogueModel(
+        name=row.name,
+        plugin=row.plugin,
+        title=row.name,
+        source="upstream" if row.source == "upstream" else "hub",
+        location=row.location,
+        tier=row.tier,
+        context_tokens=row.context_tokens,
+        description="",
+        prices=row.prices,
+        upstream_name=row.upstream_name,
+        api_key_variable=row.api_key_variable,
+    )
+
+
+def _bundled_folder(location: str) -> str:
+    package, _, folder = location.partition(":")
+    return str(importlib.resources.files(package).joinpath(folder))

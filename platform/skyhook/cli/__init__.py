@@ -1,0 +1,24 @@
+"""The command line, `skyhook`: one file a group of commands."""
+
+from __future__ import annotations
+
+import click
+
+from skyhook import __version__
+from skyhook.cli import keys, models, plugins, schema, server
+
+
+@click.group()
+@click.version_option(__version__)
+def main() -> None:
+    """Skyhook: a plugin-based serverless AI API platform."""
+
+
+main.add_command(server.up)
+main.add_command(server.init)
+main.add_command(server.serve)
+main.add_command(server.migrate)
+main.add_command(models.models)
+main.add_command(plugins.plugins)
+main.add_command(keys.keys)
+main.add_command(schema.schema)

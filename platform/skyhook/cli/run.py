@@ -1,0 +1,39 @@
+"""How a command runs: services of its own, and errors as one sentence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import click
+
+from skyhook.configuration import Configuration
+from skyhook.errors import SkyhookError
+from skyhook.services import Services
+
+T = TypeVar("T")
+
+
+def configuration() -> Configuration:
+    """The environment's configuration; a malformed variable ends the command with a sentence."""
+    try:
+        return Configuration.from_environment()
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def with_services(work: Callable[[Services], Awaitable[T]]) -> T:
+    """Runs `work` with services that are not started."""
+
+    async def run() -> T:
+        services = Services.build(configuration())
+        try:
+            return await work(services)
+        finally:
+            await services.database.close()
+
+    try:
+        return asyncio.run(run())
+    except SkyhookError as error:
+        raise click.ClickException(f"{error.message} ({error.code})") from error

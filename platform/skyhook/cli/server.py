@@ -1,0 +1,116 @@
+"""`skyhook up`, `skyhook serve` and `skyhook migrate`."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import click
+import uvicorn
+
+from skyhook.accounts.first_run import ADMINISTRATOR, FirstRun, ensure_first_run
+from skyhook.app import create_app
+from skyhook.cli.first_call import first_call
+from skyhook.cli.run import configuration, with_services
+from skyhook.configuration import Configuration
+from skyhook.migrations.environment import behind, upgrade
+from skyhook.services import Services
+
+
+def _step(text: str) -> None:
+    click.echo(f"{click.style('==>', bold=True)} {text}")
+
+
+@click.command()
+def up() -> None:
+    """Set up what is missing, start the server, make a first real call and keep serving."""
+    asyncio.run(_up(configuration()))
+
+
+async def _up(configuration: Configuration) -> None:
+    _require_free_port(configuration)
+    services = Services.build(configuration)
+    _step(f"Preparing the database {services.database.url.render_as_string()}")
+    await upgrade(services.database, services.plugins.loaded)
+    await services.start()
+    first = await _first_run(services)
+    server = _server(services)
+    serving = asyncio.create_task(server.serve())
+    listening = asyncio.create_task(server.listening.wait())
+    await asyncio.wait((serving, listening), return_when=asyncio.FIRST_COMPLETED)
+    if listening.done():
+        await asyncio.to_thread(first_call, configuration, first.key_file, _step)
+    await serving
+
+
+async def _first_run(services: Services) -> FirstRun:
+    first = await ensure_first_run(
+        services.configuration, services.database, services.accounts, services.keys, services.billing
+    )
+    if first.is_new:
+        _step(f"Made the administrator {ADMINISTRATOR}; the password is in {first.password_file}")
+        _step(f"Made {first.organization.name!r} with 5 dollars of credit; the first key is in {first.key_file}")
+    return first
+
+
+@click.command()
+def init() -> None:
+    """Make the administrator, the first organization with its credit and the first key, if missing."""
+    with_services(_first_run)
+
+
+@click.command()
+def serve() -> None:
+    """Serve the API. The database must be up to date: see `skyhook migrate`."""
+    asyncio.run(_serve(configuration()))
+
+
+async def _serve(configuration: Configuration) -> None:
+    services = Services.build(configuration)
+    if names := await behind(services.database, services.plugins.loaded):
+        raise click.ClickException(f"The database lacks migrations of {', '.join(names)}: skyhook migrate")
+    await services.start()
+    await _server(services).serve()
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database up to date for the core and every plugin."""
+    with_services(lambda services: upgrade(services.database, services.plugins.loaded))
+    click.echo("The database is up to date.")
+
+
+class _Server(uvicorn.Server):
+    """A server that tells when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
+def _server(services: Services) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            create_app(services),
+            host=services.configuration.host,
+            port=services.configuration.port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=10,
+        )
+    )
+
+
+def _require_free_port(configuration: Configuration) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((configuration.host, configuration.port))
+        except OSError as error:
+            raise click.ClickException(
+                f"Port {configuration.port} is taken: stop what uses it, or set SKYHOOK_PORT. ({error})"
+            ) from error

@@ -1,0 +1,65 @@
+"""The interface of every compute backend."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar
+
+F = TypeVar("F")
+A = TypeVar("A")
+R = TypeVar("R")
+
+WorkerState = Literal["stopped", "starting", "warm", "busy", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """What one function's worker is doing."""
+
+    function: str
+    """The function's name, `module:Class`."""
+    state: WorkerState
+    """`stopped`: no worker, the next call starts one; `failed`: the last start failed."""
+    pid: int | None
+    in_flight: int
+    """Calls that the worker runs now."""
+    queued: int
+    """Calls that wait for the worker."""
+    rss_bytes: int
+    """The worker's resident memory when it was last looked at; 0 where there is no worker."""
+    restarts: int
+    """How often the worker was started again after it had ended by itself or had to be killed."""
+    last_error: str | None
+    """Why the worker last failed to start or ended before its time; for operators, not for callers."""
+
+
+class Compute(Protocol):
+    """Calls functions by the unbound methods of their marked classes: `call(ChatModel.complete, request)`.
+
+    Both kinds of call raise the errors of `skyhook.compute.errors`, and TypeError where the method is
+    not a function's, lacks annotations, or is of the other kind. `timeout_s` shortens the function's own
+    limit; it counts from when the body starts, not while the call waits for a worker.
+    """
+
+    async def start(self) -> None:
+        """Makes the backend ready; starts no function."""
+        ...
+
+    async def close(self) -> None:
+        """Ends every worker; calls that still run or wait get FUNCTION_INTERRUPTED."""
+        ...
+
+    async def call(self, method: Callable[[F, A], R], argument: A, *, timeout_s: float | None = None) -> R:
+        """Runs the method once and returns its result. Cancelling the call drops the result."""
+        ...
+
+    def stream(
+        self, method: Callable[[F, A], Iterator[R]], argument: A, *, timeout_s: float | None = None
+    ) -> AsyncGenerator[R, None]:
+        """Runs the generator method and yields what it yields. Closing the stream closes the generator."""
+        ...
+
+    def status(self) -> list[WorkerStatus]:
+        """One entry for each function that was called since the start."""
+        ...

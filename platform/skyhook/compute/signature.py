@@ -1,0 +1,50 @@
+"""What a method takes and gives, read from its annotations; the same on both sides of the pipe."""
+
+from __future__ import annotations
+
+import collections.abc
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, get_args, get_origin, get_type_hints
+
+import msgspec
+
+_ITERATORS = (collections.abc.Iterator, collections.abc.Generator, collections.abc.Iterable)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """How a method's argument and result are decoded."""
+
+    method: str
+    streams: bool
+    """Whether the method is a generator; `result` is then what it yields."""
+    argument: msgspec.msgpack.Decoder[Any]
+    result: msgspec.msgpack.Decoder[Any]
+
+
+@functools.cache
+def signature_of(method: Callable[..., Any]) -> Signature:
+    """The signature of a function's method.
+
+    Raises TypeError where it is not of the form `method(self, argument: A) -> R`.
+    """
+    name = method.__name__
+    parameters = list(inspect.signature(method).parameters)
+    hints = get_type_hints(method, include_extras=True)
+    if len(parameters) != 2 or parameters[1] not in hints or "return" not in hints:
+        raise TypeError(
+            f"{method.__qualname__} must take one annotated argument and have an annotated result"
+        )
+    result = hints["return"]
+    streams = get_origin(result) in _ITERATORS
+    if streams:
+        result = get_args(result)[0]
+    return Signature(
+        method=name,
+        streams=streams,
+        argument=msgspec.msgpack.Decoder(hints[parameters[1]]),
+        result=msgspec.msgpack.Decoder(result),
+    )

@@ -1,0 +1,57 @@
+"""The public API of the core: everything that a plugin may import, and nothing else.
+
+A plugin is a frozen `Plugin` under the entry-point group `skyhook.plugins`; see docs/plugins.md.
+"""
+
+from skyhook.catalogue.service import CatalogueModel
+from skyhook.clock import new_id, now
+from skyhook.database import NAMING, TYPES, Database, Identified, UTCDateTime
+from skyhook.errors import Forbidden, InvalidInput, NotFound, SkyhookError, Unauthenticated
+from skyhook.graphql.connections import Connection, Order, Page, paginate
+from skyhook.graphql.context import Context, Info
+from skyhook.graphql.ids import ByUuid, node_id, node_uuid
+from skyhook.graphql.nodes import GlobalID, Node
+from skyhook.graphql.scalars import JSON, BigInt
+from skyhook.operations.caller import Caller
+from skyhook.operations.run import Answer, Asked, Call, Operations
+from skyhook.plugins.manifest import API, Meter, Model, Operation, Plugin, Scope
+
+__all__ = [
+    "API",
+    "JSON",
+    "NAMING",
+    "TYPES",
+    "Answer",
+    "Asked",
+    "BigInt",
+    "ByUuid",
+    "Call",
+    "Caller",
+    "CatalogueModel",
+    "Connection",
+    "Context",
+    "Database",
+    "Forbidden",
+    "GlobalID",
+    "Identified",
+    "Info",
+    "InvalidInput",
+    "Meter",
+    "Model",
+    "Node",
+    "NotFound",
+    "Operation",
+    "Operations",
+    "Order",
+    "Page",
+    "Plugin",
+    "Scope",
+    "SkyhookError",
+    "UTCDateTime",
+    "Unauthenticated",
+    "new_id",
+    "node_id",
+    "node_uuid",
+    "now",
+    "paginate",
+]

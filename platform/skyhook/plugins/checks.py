@@ -1,0 +1,75 @@
+"""Checks of a manifest, from its data alone."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterable
+
+from skyhook.function import spec_of
+from skyhook.plugins.errors import PluginBroken
+from skyhook.plugins.manifest import API, Plugin
+
+NAME = re.compile(r"[a-z][a-z0-9]{1,29}")
+RESERVED = frozenset({"account", "keys", "usage", "billing", "core", "node", "nodes", "viewer", "skyhook"})
+
+
+def check(plugin: Plugin) -> None:
+    """Raises PluginBroken, with the reason and the mend, for a manifest that does not hold together."""
+    name = plugin.name
+    if not NAME.fullmatch(name) or keyword.iskeyword(name) or name in RESERVED:
+        raise PluginBroken(name, "its name must be 2 to 30 lower-case letters and digits, and not reserved")
+    if plugin.api != API:
+        raise PluginBroken(
+            name, f"it speaks plugin API {plugin.api}, this Skyhook {API}: install a version made for {API}"
+        )
+    _require_prefix(plugin, "meter", (meter.name for meter in plugin.meters), f"{name}.")
+    _require_prefix(plugin, "scope", (scope.name for scope in plugin.scopes), f"{name}:")
+    _require_prefix(plugin, "operation", (operation.name for operation in plugin.operations), name)
+    if plugin.tables is not None:
+        _require_prefix(plugin, "table", plugin.tables.tables, f"{name}_")
+    _check_operations(plugin)
+    for meter in plugin.meters:
+        if meter.price < 0:
+            raise PluginBroken(name, f"the meter {meter.name} has a negative price")
+    for marked in plugin.functions:
+        try:
+            spec_of(marked)
+        except TypeError as error:
+            raise PluginBroken(name, str(error)) from error
+
+
+def check_collisions(plugin: Plugin, others: Iterable[Plugin]) -> None:
+    """Raises PluginBroken where the plugin's name or a model's name is taken by one loaded before."""
+    for other in others:
+        if other.name == plugin.name:
+            raise PluginBroken(plugin.name, "another plugin of this name is loaded: remove one of them")
+        taken = {model.name for model in other.models} & {model.name for model in plugin.models}
+        if taken:
+            raise PluginBroken(plugin.name, f"its model {min(taken)} collides with one of {other.name}")
+
+
+def _require_prefix(plugin: Plugin, kind: str, names: Iterable[str], prefix: str) -> None:
+    seen: set[str] = set()
+    for item in names:
+        if not item.startswith(prefix) or item == prefix:
+            raise PluginBroken(plugin.name, f"its {kind} {item!r} must begin with {prefix!r}")
+        if item in seen:
+            raise PluginBroken(plugin.name, f"its {kind} {item!r} is declared twice")
+        seen.add(item)
+
+
+def _check_operations(plugin: Plugin) -> None:
+    scopes = {scope.name for scope in plugin.scopes}
+    meters = {meter.name for meter in plugin.meters}
+    for operation in plugin.operations:
+        if operation.scope not in scopes:
+            raise PluginBroken(
+                plugin.name,
+                f"{operation.name} asks for the scope {operation.scope!r}, which it doesn't declare",
+            )
+        for meter in operation.meters:
+            if meter not in meters:
+                raise PluginBroken(
+                    plugin.name, f"{operation.name} uses the meter {meter!r}, which it doesn't declare"
+                )

@@ -1,0 +1,86 @@
+"""Finds the installed plugins by their entry points and keeps the sound ones."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+
+from skyhook.plugins.checks import check, check_collisions
+from skyhook.plugins.errors import PluginBroken
+from skyhook.plugins.manifest import Meter, Operation, Plugin, Scope
+
+GROUP = "skyhook.plugins"
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPlugin:
+    """A plugin that could not be loaded, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(slots=True)
+class PluginHost:
+    """The plugins of this process: the loaded ones and the broken ones with their reasons."""
+
+    loaded: list[Plugin] = field(default_factory=list)
+    broken: list[BrokenPlugin] = field(default_factory=list)
+
+    @classmethod
+    def discover(cls, found: Iterable[EntryPoint] | None = None) -> PluginHost:
+        """Loads every installed plugin; one that fails is noted as broken and harms nothing."""
+        host = cls()
+        for entry in sorted(entry_points(group=GROUP) if found is None else found, key=lambda e: e.name):
+            try:
+                plugin = _load(entry)
+                check(plugin)
+                check_collisions(plugin, host.loaded)
+            except PluginBroken as error:
+                host.exclude(entry.name, error.reason)
+            else:
+                host.loaded.append(plugin)
+        return host
+
+    def exclude(self, name: str, reason: str) -> None:
+        """Takes a plugin out of the loaded ones and notes why."""
+        logger.error("plugin %s is broken: %s", name, reason)
+        self.loaded = [plugin for plugin in self.loaded if plugin.name != name]
+        self.broken.append(BrokenPlugin(name, reason))
+
+    @property
+    def meters(self) -> Sequence[Meter]:
+        """The meters of every loaded plugin."""
+        return [meter for plugin in self.loaded for meter in plugin.meters]
+
+    @property
+    def scopes(self) -> Sequence[Scope]:
+        """The scopes of every loaded plugin."""
+        return [scope for plugin in self.loaded for scope in plugin.scopes]
+
+    @property
+    def operations(self) -> dict[str, tuple[Plugin, Operation]]:
+        """Every operation by its name, with the plugin that brings it."""
+        return {
+            operation.name: (plugin, operation) for plugin in self.loaded for operation in plugin.operations
+        }
+
+
+def _load(entry: EntryPoint) -> Plugin:
+    # Importing a stranger's module can raise anything, SystemExit included; none may stop the platform.
+    try:
+        plugin = entry.load()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise PluginBroken(entry.name, f"it cannot be imported: {type(error).__name__}: {error}") from error
+    if not isinstance(plugin, Plugin):
+        raise PluginBroken(entry.name, f"its entry point must name a skyhook.plugin.Plugin, not {plugin!r}")
+    if plugin.name != entry.name:
+        raise PluginBroken(
+            entry.name, f"its manifest is named {plugin.name!r}, its entry point {entry.name!r}"
+        )
+    return plugin

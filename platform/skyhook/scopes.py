@@ -1,0 +1,19 @@
+"""The core's own scopes; plugins bring theirs in their manifests."""
+
+from skyhook.plugins.manifest import Scope
+
+ACCOUNT_READ = "account:read"
+ACCOUNT_WRITE = "account:write"
+KEYS_READ = "keys:read"
+KEYS_WRITE = "keys:write"
+USAGE_READ = "usage:read"
+BILLING_READ = "billing:read"
+
+CORE_SCOPES = (
+    Scope(ACCOUNT_READ, "See the organization and its members"),
+    Scope(ACCOUNT_WRITE, "Change members and their roles"),
+    Scope(KEYS_READ, "See the organization's keys"),
+    Scope(KEYS_WRITE, "Create, rotate and revoke keys"),
+    Scope(USAGE_READ, "See usage and what it cost"),
+    Scope(BILLING_READ, "See the balance and the price list"),
+)

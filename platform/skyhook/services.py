@@ -1,0 +1,78 @@
+"""The services of one process, built once and shared by GraphQL, HTTP, the console and the CLI."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from skyhook.accounts.service import Accounts
+from skyhook.billing import Billing
+from skyhook.catalogue.service import Catalogue
+from skyhook.compute.backend import Compute
+from skyhook.compute.local import LocalCompute
+from skyhook.configuration import Configuration
+from skyhook.database import Database
+from skyhook.keys.authentication import Authentication
+from skyhook.keys.rate import RateLimits
+from skyhook.keys.service import Keys
+from skyhook.operations.run import Operations
+from skyhook.plugins.host import PluginHost
+from skyhook.scopes import CORE_SCOPES
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a resolver, a page or a command can use."""
+
+    configuration: Configuration
+    database: Database
+    plugins: PluginHost
+    accounts: Accounts
+    authentication: Authentication
+    keys: Keys
+    rate_limits: RateLimits
+    billing: Billing
+    catalogue: Catalogue
+    compute: Compute
+    operations: Operations
+
+    @classmethod
+    def build(cls, configuration: Configuration, plugins: PluginHost | None = None) -> Services:
+        """Builds the services; nothing is started and nothing is read from the database yet."""
+        host = plugins or PluginHost.discover()
+        database = Database(configuration.database_url)
+        secret = configuration.secret()
+        authentication = Authentication(database, secret)
+        scopes = frozenset(scope.name for scope in (*CORE_SCOPES, *host.scopes))
+        billing = Billing(database)
+        compute = LocalCompute(configuration)
+        catalogue = Catalogue(database)
+        catalogue.bring(host.loaded)
+        return cls(
+            configuration=configuration,
+            database=database,
+            plugins=host,
+            accounts=Accounts(database),
+            authentication=authentication,
+            keys=Keys(database, authentication, secret, scopes),
+            rate_limits=RateLimits(database),
+            billing=billing,
+            catalogue=catalogue,
+            compute=compute,
+            operations=Operations(billing, compute, host.operations),
+        )
+
+    async def start(self) -> None:
+        """Starts what works in the background. The database must be up to date."""
+        models = [model for plugin in self.plugins.loaded for model in plugin.models]
+        await self.billing.seed_prices(self.plugins.meters, models)
+        await self.billing.start()
+        await self.authentication.start()
+        await self.compute.start()
+
+    async def close(self) -> None:
+        """Ends what works in the background; every call that was served is charged first."""
+        await self.compute.close()
+        await self.operations.close()
+        await self.billing.close()
+        await self.authentication.close()
+        await self.database.close()

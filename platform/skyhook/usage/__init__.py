@@ -1,0 +1,1 @@
+"""What was used: one event a call, and hourly roll-ups that are written with it and never disagree."""

@@ -1,0 +1,148 @@
+"""GraphQL of usage: totals by group, and the calls one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import Enum
+from typing import cast
+from uuid import UUID
+
+import strawberry
+from sqlalchemy import select
+
+from skyhook.errors import InvalidInput
+from skyhook.graphql.connections import Connection, Order, Page, paginate
+from skyhook.graphql.context import Info
+from skyhook.graphql.ids import ByUuid, node_id
+from skyhook.graphql.nodes import Node
+from skyhook.graphql.scalars import BigInt
+from skyhook.scopes import USAGE_READ
+from skyhook.usage import models, queries
+
+
+@strawberry.enum(description="By what totals of usage are told apart.")
+class UsageGroup(Enum):
+    HOUR = queries.Group.HOUR
+    DAY = queries.Group.DAY
+    PLUGIN = queries.Group.PLUGIN
+    OPERATION = queries.Group.OPERATION
+    MODEL = queries.Group.MODEL
+    KEY = queries.Group.KEY
+    MEMBER = queries.Group.MEMBER
+
+
+@strawberry.type(description="How much of one meter was used.")
+class UsageQuantity:
+    """A meter's quantity, and its cost where it is known."""
+
+    meter: str
+    quantity: BigInt = strawberry.field(description="In the meter's unit.")
+
+
+@strawberry.type(description="What was used in one group; fields of groups that were not asked for are null.")
+class UsageTotal:
+    """Usage of one group."""
+
+    hour: datetime | None = None
+    day: datetime | None = None
+    plugin: str | None = None
+    operation: str | None = None
+    model: str | None = None
+    key_id: strawberry.ID | None = strawberry.field(default=None, description="The id of a Key.")
+    member_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The id of the User behind the calls."
+    )
+    calls: BigInt
+    cost: BigInt = strawberry.field(description="Nano-dollars.")
+    quantities: list[UsageQuantity]
+
+
+@strawberry.type(description="One call that was served and charged.")
+class UsageEvent(ByUuid, Node):
+    """A call."""
+
+    id: strawberry.relay.NodeID[str]
+    plugin: str
+    operation: str
+    model: str | None
+    outcome: str = strawberry.field(description="completed or cancelled.")
+    cost: BigInt = strawberry.field(description="Nano-dollars.")
+    quantities: list[UsageQuantity]
+    started_at: datetime
+    duration_ms: int
+
+    @classmethod
+    def of(cls, event: models.UsageEvent) -> UsageEvent:
+        """The GraphQL form of a row."""
+        return cls(
+            id=str(event.id),
+            plugin=event.plugin,
+            operation=event.operation,
+            model=event.model,
+            outcome=event.outcome,
+            cost=cast(BigInt, event.cost),
+            quantities=[
+                UsageQuantity(meter=meter, quantity=cast(BigInt, quantity))
+                for meter, (quantity, _) in event.quantities.items()
+            ],
+            started_at=event.started_at,
+            duration_ms=event.duration_ms,
+        )
+
+    @classmethod
+    async def load(cls, info: Info, ids: Sequence[UUID]) -> Iterable[UsageEvent]:
+        """Calls of the caller's organization."""
+        info.context.caller.require(USAGE_READ)
+        query = select(models.UsageEvent).where(
+            models.UsageEvent.id.in_(ids),
+            models.UsageEvent.organization_id == info.context.caller.organization_id,
+        )
+        async with info.context.services.database.read() as session:
+            return [cls.of(event) for event in await session.scalars(query)]
+
+
+async def totals_of(
+    info: Info, organization_id: UUID, since: datetime, until: datetime, by: Sequence[UsageGroup]
+) -> list[UsageTotal]:
+    """Totals of an organization. Raises InvalidInput for times without a zone or in the wrong order."""
+    if since.tzinfo is None or until.tzinfo is None:
+        raise InvalidInput("A time needs its zone, such as 2026-01-31T00:00:00Z.", field="since")
+    if since >= until:
+        raise InvalidInput("`since` must lie before `until`.", field="since")
+    groups = [queries.Group(group.value) for group in dict.fromkeys(by)]
+    async with info.context.services.database.read() as session:
+        totals = await queries.totals(session, organization_id, since, until, groups)
+    return [_total(total, groups) for total in totals]
+
+
+async def events_of(info: Info, organization_id: UUID, page: Page) -> Connection[UsageEvent]:
+    """A page of an organization's calls, newest first."""
+    query = select(models.UsageEvent).where(models.UsageEvent.organization_id == organization_id)
+    order = Order(models.UsageEvent.id, models.UsageEvent.id, descending=True)
+    async with info.context.services.database.read() as session:
+        return await paginate(session, query, page, order, UsageEvent.of)
+
+
+def _total(total: queries.Total, groups: Sequence[queries.Group]) -> UsageTotal:
+    found = dict(zip(groups, total.group, strict=True))
+    key_id, user_id = found.get(queries.Group.KEY), found.get(queries.Group.MEMBER)
+    return UsageTotal(
+        hour=cast("datetime | None", found.get(queries.Group.HOUR)),
+        day=cast("datetime | None", found.get(queries.Group.DAY)),
+        plugin=cast("str | None", found.get(queries.Group.PLUGIN)),
+        operation=cast("str | None", found.get(queries.Group.OPERATION)),
+        model=cast("str | None", found.get(queries.Group.MODEL)),
+        key_id=_global_id("Key", key_id),
+        member_id=_global_id("User", user_id),
+        calls=cast(BigInt, total.calls),
+        cost=cast(BigInt, total.cost),
+        quantities=[
+            UsageQuantity(meter=meter, quantity=cast(BigInt, quantity))
+            for meter, quantity in total.quantities.items()
+        ],
+    )
+
+
+def _global_id(kind: str, value: object) -> strawberry.ID | None:
+    return strawberry.ID(node_id(kind, value)) if isinstance(value, UUID) else None

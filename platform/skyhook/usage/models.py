@@ -1,0 +1,75 @@
+"""Tables of usage events and their hourly roll-ups."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import JSON, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from skyhook.database import Base
+
+NOBODY = UUID(int=0)
+"""In a roll-up's key, which cannot be null: no API key, or no member."""
+CALL = ""
+"""In a roll-up: the row of the calls themselves, beside one row for each meter."""
+
+
+class Outcome(StrEnum):
+    """How a call ended."""
+
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class UsageEvent(Base):
+    """One call that was served. Its `id` is a UUIDv7 of the time it was settled.
+
+    Without foreign keys: the ledger account that paid already names the organization, and a look-up for each
+    event would cost more than the event.
+    """
+
+    __tablename__ = "usage_events"
+    __table_args__ = (Index("ix_usage_events_organization_id_id", "organization_id", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column()
+    key_id: Mapped[UUID | None] = mapped_column()
+    user_id: Mapped[UUID | None] = mapped_column()
+    plugin: Mapped[str] = mapped_column(String(40))
+    operation: Mapped[str] = mapped_column(String(80))
+    model: Mapped[str | None] = mapped_column(String(120))
+    quantities: Mapped[dict[str, list[int]]] = mapped_column(JSON)
+    """By meter: the quantity, and its cost in nano-dollars. The costs add up to `cost`."""
+    cost: Mapped[int] = mapped_column()
+    """In nano-dollars."""
+    outcome: Mapped[str] = mapped_column(String(10))
+    started_at: Mapped[datetime] = mapped_column()
+    duration_ms: Mapped[int] = mapped_column()
+    transfer_id: Mapped[UUID | None] = mapped_column()
+    """The ledger transfer that paid; events that were settled together share it. None for a free call."""
+
+
+class UsageHour(Base):
+    """What one key (or member) used of one meter in one hour; the hour is that of the calls' start."""
+
+    __tablename__ = "usage_hours"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    plugin: Mapped[str] = mapped_column(String(40), primary_key=True)
+    operation: Mapped[str] = mapped_column(String(80), primary_key=True)
+    model: Mapped[str] = mapped_column(String(120), primary_key=True)
+    """Empty where the operation has none."""
+    key_id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    meter: Mapped[str] = mapped_column(String(80), primary_key=True)
+    """Empty in the row of the calls themselves, whose quantity is 0 and whose cost is that of all meters."""
+    quantity: Mapped[int] = mapped_column()
+    cost: Mapped[int] = mapped_column()
+    """In nano-dollars."""
+    calls: Mapped[int] = mapped_column()

@@ -1,0 +1,113 @@
+"""Writing usage: events and the roll-ups they add to, in one transaction, by Core statements only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Insert, Table, insert
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from skyhook.usage.models import CALL, NOBODY, UsageEvent, UsageHour
+
+EVENTS: Table = UsageEvent.metadata.tables[UsageEvent.__tablename__]
+HOURS: Table = UsageHour.metadata.tables[UsageHour.__tablename__]
+_HOURS_KEY = tuple(column.name for column in HOURS.primary_key)
+_INSERT_EVENTS = insert(EVENTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One event to be written; the columns of `UsageEvent`."""
+
+    id: UUID
+    organization_id: UUID
+    key_id: UUID | None
+    user_id: UUID | None
+    plugin: str
+    operation: str
+    model: str | None
+    quantities: Mapping[str, tuple[int, int]]
+    cost: int
+    outcome: str
+    started_at: datetime
+    duration_ms: int
+
+
+async def record(
+    connection: AsyncConnection, usages: Sequence[Usage], transfers: Mapping[UUID, UUID]
+) -> None:
+    """Writes events and adds them to their hours; `transfers` names who paid, by the event's id."""
+    await connection.execute(
+        _INSERT_EVENTS,
+        [
+            {
+                "id": usage.id,
+                "organization_id": usage.organization_id,
+                "key_id": usage.key_id,
+                "user_id": usage.user_id,
+                "plugin": usage.plugin,
+                "operation": usage.operation,
+                "model": usage.model,
+                "quantities": usage.quantities,
+                "cost": usage.cost,
+                "outcome": usage.outcome,
+                "started_at": usage.started_at,
+                "duration_ms": usage.duration_ms,
+                "transfer_id": transfers.get(usage.id),
+            }
+            for usage in usages
+        ],
+    )
+    await connection.execute(add_to_hours(connection.dialect.name), roll_up(usages))
+
+
+def roll_up(usages: Sequence[Usage]) -> list[dict[str, Any]]:
+    """The rows that these events add to `usage_hours`.
+
+    In the order of their keys, so that two processes that add to the same hours do not deadlock.
+    """
+    sums: dict[tuple[Any, ...], list[int]] = {}
+    for usage in usages:
+        key = (
+            usage.organization_id,
+            usage.started_at.replace(minute=0, second=0, microsecond=0),
+            usage.plugin,
+            usage.operation,
+            usage.model or "",
+            usage.key_id or NOBODY,
+            usage.user_id or NOBODY,
+        )
+        _add(sums, (*key, CALL), 0, usage.cost)
+        for meter, (quantity, cost) in usage.quantities.items():
+            _add(sums, (*key, meter), quantity, cost)
+    return [
+        dict(zip(_HOURS_KEY, key, strict=True), quantity=quantity, cost=cost, calls=calls)
+        for key, (quantity, cost, calls) in sorted(sums.items())
+    ]
+
+
+def _add(sums: dict[tuple[Any, ...], list[int]], key: tuple[Any, ...], quantity: int, cost: int) -> None:
+    found = sums.get(key)
+    if found is None:
+        sums[key] = [quantity, cost, 1]
+    else:
+        found[0] += quantity
+        found[1] += cost
+        found[2] += 1
+
+
+@cache
+def add_to_hours(dialect: str) -> Insert:
+    """The upsert that adds to an hour, in this dialect."""
+    statement = (sqlite if dialect == "sqlite" else postgresql).insert(HOURS)
+    upsert: Insert = statement.on_conflict_do_update(
+        index_elements=_HOURS_KEY,
+        set_={name: HOURS.c[name] + statement.excluded[name] for name in ("quantity", "cost", "calls")},
+    )
+    return upsert

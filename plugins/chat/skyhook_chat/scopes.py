@@ -1,0 +1,5 @@
+"""The plugin's scopes."""
+
+COMPLETE = "chat:complete"
+READ = "chat:read"
+WRITE = "chat:write"

@@ -1,0 +1,17 @@
+"""One server for all tests over HTTP; each test makes keys of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.serving import Server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("http"))
+    server.prepare()
+    server.start()
+    yield server
+    server.stop()

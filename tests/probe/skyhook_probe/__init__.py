@@ -1,0 +1,85 @@
+"""A stranger's plugin, as tests install it: found by its entry point like any other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+
+import strawberry
+from probe_functions import Order, Probe, Word
+
+from skyhook.plugin import Asked, Call, Info, Meter, Operation, Plugin, Scope
+
+WORDS = "probe.words"
+
+
+@strawberry.type
+class ProbeQuery:
+    @strawberry.field(description="Raises what a resolver must never show.")
+    async def probe_secret(self, info: Info) -> str:
+        raise RuntimeError("SELECT secret FROM internals")
+
+
+@strawberry.type
+class ProbeMutation:
+    @strawberry.mutation(description="Answers with the text, or misbehaves as told.")
+    async def probe_answer(
+        self, info: Info, behaviour: str = "answer", text: str = "", pause_s: float = 0.0
+    ) -> str:
+        context = info.context
+
+        async def body(call: Call) -> Word:
+            word = await call.compute(Probe.answer, Order(behaviour, text, pause_s=pause_s))
+            call.quantities[WORDS] = 1
+            return word
+
+        arguments = (behaviour, text, pause_s)
+        key = context.next_idempotency_key(None)
+        asked = Asked(context.caller, "probeAnswer", arguments, {WORDS: 2}, idempotency_key=key)
+        answer = await context.services.operations.run(asked, Word, body)
+        context.credit.add(answer.held, answer.charged)
+        return answer.result.text
+
+
+@strawberry.type
+class ProbeSubscription:
+    @strawberry.subscription(description="Streams the text several times, or misbehaves after the first.")
+    async def probe_words(
+        self, info: Info, text: str, count: int, behaviour: str = "answer", pause_s: float = 0.0
+    ) -> AsyncGenerator[str, None]:
+        context = info.context
+
+        async def body(call: Call) -> AsyncIterator[Word]:
+            words = call.stream(Probe.words, Order(behaviour, text, count, pause_s))
+            try:
+                async for word in words:
+                    call.quantities[WORDS] = call.quantities.get(WORDS, 0) + 1
+                    yield word
+            finally:
+                await words.aclose()
+
+        asked = Asked(context.caller, "probeWords", (text, count, behaviour, pause_s), {WORDS: count})
+        events = context.services.operations.stream(
+            asked, Word, body, lambda call: Word("end"), context.credit.add
+        )
+        try:
+            async for event in events:
+                yield event.text
+        finally:
+            await events.aclose()
+
+
+plugin = Plugin(
+    name="probe",
+    version="0.1.0",
+    title="Probe",
+    query=ProbeQuery,
+    mutation=ProbeMutation,
+    subscription=ProbeSubscription,
+    operations=(
+        Operation("probeAnswer", "probe:answer", (WORDS,)),
+        Operation("probeWords", "probe:answer", (WORDS,)),
+    ),
+    functions=(Probe,),
+    meters=(Meter(WORDS, "Words", "word", price=1_000_000),),
+    scopes=(Scope("probe:answer", "Use the probe"),),
+)

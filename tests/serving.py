@@ -1,0 +1,118 @@
+"""A real server in a process of its own, for the tests that speak to it over sockets."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).parents[1]
+PROBE = ROOT / "tests" / "probe"
+START_S = 60
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Server:
+    """`skyhook serve` with the probe plugin, over a data folder and a database that outlive it."""
+
+    data: Path
+    database_url: str | None = None
+    port: int = field(default_factory=free_port)
+    environment: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the server listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def key(self) -> str:
+        """The first key."""
+        return (self.data / "first-key").read_text().strip()
+
+    def variables(self) -> dict[str, str]:
+        """The environment of the server and of commands about it."""
+        variables = os.environ | {
+            "PYTHONPATH": str(PROBE),
+            "SKYHOOK_DATA": str(self.data),
+            "SKYHOOK_PORT": str(self.port),
+        }
+        if self.database_url is not None:
+            variables["SKYHOOK_DATABASE_URL"] = self.database_url
+        return variables | self.environment
+
+    def command(self, *arguments: str) -> str:
+        """Runs a `skyhook` command; returns what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "skyhook", *arguments],
+            env=self.variables(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"skyhook {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def prepare(self) -> None:
+        """Makes the database, the first organization and the first key."""
+        self.command("migrate")
+        self.command("init")
+
+    def start(self) -> None:
+        """Starts the server and waits until it is ready."""
+        with (self.data / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "skyhook", "serve"], env=self.variables(), stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                if httpx.get(f"{self.address}/health/ready").status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.02)
+        raise RuntimeError(f"the server did not start:\n{self.log()}")
+
+    def log(self) -> str:
+        """What the server has printed."""
+        return (self.data / "server.log").read_text()
+
+    def kill(self) -> None:
+        """Ends the server as a power cut does."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        """Ends the server as an operator does."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=30)
+
+    def client(self, key: str | None = None) -> httpx.Client:
+        """An HTTP client with a key; the first one if none is named."""
+        headers = {"Authorization": f"Bearer {key or self.key}"}
+        return httpx.Client(base_url=self.address, headers=headers, timeout=60)
+
+    def graphql(self, query: str, *, key: str | None = None, **variables: Any) -> dict[str, Any]:
+        """The whole response to a GraphQL request."""
+        with self.client(key) as client:
+            response = client.post("/graphql", json={"query": query, "variables": variables})
+            return response.json()  # type: ignore[no-any-return]
