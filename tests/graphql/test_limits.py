@@ -6,8 +6,8 @@ import time
 
 import httpx
 import pytest
-
 from graphql import get_introspection_query
+
 from skyhook.errors import SkyhookError
 from skyhook.graphql import Limits
 from skyhook.graphql.documents import Documents, prepare

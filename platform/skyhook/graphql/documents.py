@@ -6,10 +6,6 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
-from graphql.execution.collect_fields import FragmentDetails
-from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
-
 from graphql import (
     FragmentDefinitionNode,
     GraphQLError,
@@ -22,6 +18,10 @@ from graphql import (
     specified_rules,
     validate,
 )
+from graphql.execution.collect_fields import FragmentDetails
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
 from skyhook.errors import SkyhookError
 from skyhook.graphql.cost import Plan, Planner
 from skyhook.graphql.errors import (

@@ -8,10 +8,6 @@ from contextlib import aclosing
 from typing import Any, TypeAlias
 
 import msgspec
-from strawberry import Schema
-from strawberry.execution import optimized_is_awaitable
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
-
 from graphql import (
     ExecutionResult,
     GraphQLError,
@@ -21,6 +17,10 @@ from graphql import (
     default_type_resolver,
     map_source_to_response_event,
 )
+from strawberry import Schema
+from strawberry.execution import optimized_is_awaitable
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
 from skyhook.errors import SkyhookError
 from skyhook.graphql.budget import UNLIMITED, RateBudget, RateState
 from skyhook.graphql.context import Context

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import strawberry
+from graphql import GraphQLNamedType, is_introspection_type, is_specified_scalar_type
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import has_object_definition
 
-from graphql import GraphQLNamedType, is_introspection_type, is_specified_scalar_type
 from skyhook.graphql.nodes import NodeQuery
 from skyhook.graphql.pages import check_pages, count_nodes
 from skyhook.graphql.scalars import SCALARS
