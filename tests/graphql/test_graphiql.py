@@ -46,7 +46,9 @@ def test_no_other_file_is_served(server: Server) -> None:
         assert httpx.get(f"{server.url}/static/x/{name}").status_code == 404
 
 
-def test_a_browser_that_asks_a_query_gets_its_answer(server: Server) -> None:
+def test_a_link_to_a_query_opens_graphiql_in_a_browser_and_answers_others(server: Server) -> None:
+    response = httpx.get(f"{server.url}?query={{hello}}", headers=BROWSER)
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
     response = httpx.get(f"{server.url}?query={{hello}}", headers={"Accept": "application/json"})
     assert response.json()["data"] == {"hello": "Hello, you!"}
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
+    ExecutionResult,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
@@ -37,7 +38,7 @@ RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 _ERRORS_SHOWN = 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Operation:
     """One operation of a document, ready to run as often as it is asked for."""
 
@@ -45,6 +46,18 @@ class Operation:
     fragments: dict[str, FragmentDefinitionNode]
     details: dict[str, FragmentDetails]
     plan: Plan
+    known_result: ExecutionResult | None = None
+    """The result of an introspection, which is the same each time, takes long, and needs no key."""
+
+    @property
+    def is_introspection(self) -> bool:
+        """Whether the operation reads the schema and nothing else, without variables."""
+        return (
+            self.kind is OperationType.QUERY
+            and not self.node.variable_definitions
+            and self.plan.fixed.roots == 0
+            and not self.plan.terms
+        )
 
     @property
     def kind(self) -> OperationType:

@@ -91,9 +91,14 @@ query Hello {
 }
 `;
 
+// A link to a query opens it here, where a click runs it.
+const given = new URLSearchParams(location.search);
+
 ReactDOM.createRoot(root).render(
   React.createElement(GraphiQL, {
     fetcher,
+    query: given.get("query") || undefined,
+    variables: given.get("variables") || undefined,
     defaultQuery: welcome,
     defaultHeaders: JSON.stringify({ Authorization: "Bearer sk_live_..." }, null, 2),
     defaultEditorToolsVisibility: "headers",
