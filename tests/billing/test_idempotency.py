@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import func, select
+
 from skyhook.billing import Billing, IdempotencyKeyReused, Payer, Receipt
 from skyhook.billing.models import IdempotencyRecord
 from skyhook.database import Database
-from sqlalchemy import func, select
 
 from .conftest import Clock, prove, served
 
@@ -27,9 +28,7 @@ async def begin(billing: Billing, payer: Payer, fingerprint: bytes = b"request")
 
 async def run(billing: Billing, payer: Payer, result: bytes, fingerprint: bytes = b"request") -> Receipt:
     hold = await billing.hold(payer, TOKENS, None)
-    return await billing.settle(
-        served(payer, hold, 10, key="key", result=result, fingerprint=fingerprint)
-    )
+    return await billing.settle(served(payer, hold, 10, key="key", result=result, fingerprint=fingerprint))
 
 
 async def spent(billing: Billing, payer: Payer) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from skyhook.billing import Billing, InsufficientCredit, Payer
 from skyhook.billing.leases import LeaseBook
 from skyhook.clock import new_id

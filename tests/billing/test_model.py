@@ -20,6 +20,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+
 from skyhook.accounts.models import Organization
 from skyhook.billing import Billing, BudgetExceeded, Hold, InsufficientCredit, Payer
 from skyhook.clock import new_id

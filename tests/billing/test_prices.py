@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+
 from skyhook.billing import Billing, UnknownMeter
 from skyhook.billing.prices import set_price
 from skyhook.database import Database

@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
+
 from skyhook.billing import Billing, Payer, settlement
 from skyhook.billing.settlement import Settlement
 from skyhook.database import Database
 from skyhook.usage.models import UsageEvent
-from sqlalchemy import func, select
 
 from .conftest import prove, served
 

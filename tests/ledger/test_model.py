@@ -19,12 +19,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from skyhook.clock import new_id
 from skyhook.database import Database
 from skyhook.ledger import audit, holds
 from skyhook.ledger.errors import HoldNotOpen, InsufficientFunds, ReversalExceeds
 from skyhook.ledger.service import Movement, balance, open_account, post, reverse
-from sqlalchemy.ext.asyncio import AsyncSession
 
 T = TypeVar("T")
 ACCOUNT = st.integers(0, 2)

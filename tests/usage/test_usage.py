@@ -6,18 +6,21 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
+
 from skyhook.clock import new_id
 from skyhook.database import Database
 from skyhook.usage import queries, rollups
 from skyhook.usage.queries import Group, Total
 from skyhook.usage.recording import Usage, record
-from sqlalchemy import text
 
 ORGANIZATION, KEY, MEMBER = new_id(), new_id(), new_id()
 MIDNIGHT = datetime(2026, 3, 10, tzinfo=UTC)
 
 
-def usage(at: datetime, *, organization: UUID = ORGANIZATION, model: str | None = "small", **tokens: int) -> Usage:
+def usage(
+    at: datetime, *, organization: UUID = ORGANIZATION, model: str | None = "small", **tokens: int
+) -> Usage:
     quantities = {f"chat.{meter}": (quantity, quantity * 10) for meter, quantity in tokens.items()}
     return Usage(
         id=new_id(),
