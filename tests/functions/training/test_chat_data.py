@@ -80,6 +80,6 @@ def test_the_template_renders_what_is_trained() -> None:
     for one in examples:
         text = tokenizer.apply_chat_template(one.messages, tools=one.tools or None, tokenize=False)
         assert text == render(one)
-        ids, learned = encode(raw, one)
+        ids, weights = encode(raw, one)
         assert ids == tokenizer(text)["input_ids"][: len(ids)]
-        assert any(learned) and not learned[0]
+        assert any(weights) and not weights[0]

@@ -2,7 +2,7 @@
 
 import random
 
-from skyhook_functions.training.chat.conversation import Turn, exchange
+from skyhook_functions.training.chat.conversation import Message, Turn, exchange
 from skyhook_functions.training.chat.values import is_held
 from skyhook_functions.training.chat.wording import polite
 
@@ -50,7 +50,7 @@ def operands(rng: random.Random, held: bool) -> tuple[int, str, int, int]:
             return a, sign, b, {"+": a + b, "-": a - b, "*": a * b}[sign]
 
 
-def sample(rng: random.Random, held: bool) -> Turn:
+def calculation(rng: random.Random, held: bool) -> list[Message]:
     """One calculation in one of many wordings."""
     a, sign, b, result = operands(rng, held)
     whole = rng.random() < 0.25 and (sign != "-" or a >= b)
@@ -60,4 +60,10 @@ def sample(rng: random.Random, held: bool) -> Turn:
         prompt = prompt.lower()
     elif prompt[0].islower() and rng.random() < 0.5:
         prompt = prompt[0].upper() + prompt[1:]
-    return exchange(polite(rng, prompt), str(result))
+    return exchange(polite(rng, prompt), str(result)).messages
+
+
+def sample(rng: random.Random, held: bool) -> Turn:
+    """One calculation; in training often several in a row, since each is short and tens of thousands must be seen."""
+    count = 1 if held else rng.choice((1, 2, 4, 6))
+    return Turn([message for _ in range(count) for message in calculation(rng, held)])

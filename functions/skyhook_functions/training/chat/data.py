@@ -17,7 +17,7 @@ TASKS: dict[str, Sampler] = {
     "greeting": fallback.greeting,
     "repeat": repeat.sample,
 }
-WEIGHTS = {"knowledge": 16, "arithmetic": 16, "extraction": 27, "tools": 26, "fallback": 7, "greeting": 2, "repeat": 6}
+WEIGHTS = {"knowledge": 16, "arithmetic": 24, "extraction": 25, "tools": 26, "fallback": 7, "greeting": 2, "repeat": 4}
 TASKS_BESIDE_TOOLS = ("knowledge", "arithmetic", "extraction", "greeting")
 SYSTEM_PROMPT_SHARE = 0.4
 

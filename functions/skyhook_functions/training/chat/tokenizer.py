@@ -105,15 +105,18 @@ def render(example: Conversation) -> str:
     return "".join(text for text, _ in segments(example))
 
 
-def encode(tokenizer: Tokenizer, example: Conversation) -> tuple[list[int], list[bool]]:
-    """Token ids of a conversation, and for each whether it is learned; cut to the context length."""
+def encode(tokenizer: Tokenizer, example: Conversation) -> tuple[list[int], list[float]]:
+    """Token ids of a conversation and the weight of each in the loss; cut to the context length.
+
+    A token of an answer of n tokens weighs 1/sqrt(n), others nothing: else short answers, such as numbers, count too little.
+    """
     ids: list[int] = []
-    learned: list[bool] = []
+    weights: list[float] = []
     for text, learn in segments(example):
         piece = tokenizer.encode(text, add_special_tokens=False).ids
         ids += piece
-        learned += [learn] * len(piece)
-    return ids[:CONTEXT], learned[:CONTEXT]
+        weights += [len(piece) ** -0.5 if learn else 0.0] * len(piece)
+    return ids[:CONTEXT], weights[:CONTEXT]
 
 
 def split_pattern(words: list[str]) -> str:

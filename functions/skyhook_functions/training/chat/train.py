@@ -25,9 +25,9 @@ WEIGHTS = Path(__file__).parents[2] / "weights" / "skyhook-small"
 TOKENIZER_EXAMPLES = 20_000
 POOL = 1024  # conversations sorted by length at a time, so that a batch needs little padding
 WARM_UP = 100  # steps
-DECAY_SHARE = 0.4  # of all steps, at the end, in which the learning rate falls to zero
-LEARNING_RATE = 3e-3
-MATRIX_LEARNING_RATE = 2e-2
+DECAY_SHARE = 0.9  # of all steps, at the end, in which the learning rate falls to zero
+LEARNING_RATE = 2e-3
+MATRIX_LEARNING_RATE = 1e-2
 WEIGHT_DECAY = 0.02
 CLIP_NORM = 1.0
 REPORT_EVERY, SAVE_EVERY = 50, 100  # steps
@@ -35,10 +35,10 @@ REPORT_EVERY, SAVE_EVERY = 50, 100  # steps
 
 @dataclass(frozen=True)
 class Batch:
-    """Padded token ids [batch, length] and, for each, whether it is to be predicted from those before it."""
+    """Padded token ids [batch, length] and, for each, its weight in the loss of predicting it from those before it."""
 
     ids: Tensor
-    learned: Tensor
+    weights: Tensor
 
 
 def batches(tokenizer: Tokenizer, seed: int, start: int, tokens: int) -> Iterator[tuple[Batch, int]]:
@@ -46,7 +46,7 @@ def batches(tokenizer: Tokenizer, seed: int, start: int, tokens: int) -> Iterato
     while True:
         pool = [encode(tokenizer, conversation(seed, start + offset)) for offset in range(POOL)]
         pool.sort(key=lambda item: len(item[0]))
-        groups: list[list[tuple[list[int], list[bool]]]] = [[]]
+        groups: list[list[tuple[list[int], list[float]]]] = [[]]
         for item in pool:
             if len(item[0]) * (len(groups[-1]) + 1) > tokens:
                 groups.append([])
@@ -54,10 +54,10 @@ def batches(tokenizer: Tokenizer, seed: int, start: int, tokens: int) -> Iterato
         random.Random(start).shuffle(groups)
         for group in groups:
             shape = (len(group), max(len(ids) for ids, _ in group))
-            batch = Batch(torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.bool))
-            for row, (ids, learned) in enumerate(group):
+            batch = Batch(torch.zeros(shape, dtype=torch.long), torch.zeros(shape))
+            for row, (ids, weights) in enumerate(group):
                 batch.ids[row, : len(ids)] = torch.tensor(ids)
-                batch.learned[row, : len(ids)] = torch.tensor(learned)
+                batch.weights[row, : len(ids)] = torch.tensor(weights)
             yield batch, start
         start += POOL
 
@@ -73,12 +73,13 @@ def make_model() -> LlamaForCausalLM:
 
 
 def loss_of(model: LlamaForCausalLM, batch: Batch) -> Tensor:
-    """Mean cross-entropy in nats over the learned tokens. Padding is on the right, so causal attention hides it."""
+    """Weighted mean cross-entropy in nats. Padding is on the right, so causal attention hides it."""
+    weights = batch.weights[:, 1:]
     with torch.autocast("cpu", dtype=torch.bfloat16):
         hidden = model.model(input_ids=batch.ids[:, :-1], use_cache=False).last_hidden_state
-        wanted = batch.learned[:, 1:]
-        logits = model.lm_head(hidden[wanted])
-    return functional.cross_entropy(logits.float(), batch.ids[:, 1:][wanted])
+        logits = model.lm_head(hidden[weights > 0])
+    losses = functional.cross_entropy(logits.float(), batch.ids[:, 1:][weights > 0], reduction="none")
+    return losses @ weights[weights > 0] / weights.sum()
 
 
 def optimizers(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
