@@ -9,10 +9,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from skyhook.billing.calls import Receipt, Served
@@ -172,7 +173,11 @@ class Settlement:
         return [item for item in batch if item.usage.id not in written]
 
     async def _write(self, batch: Sequence[_Item]) -> Mapping[UUID, Winner]:
-        """One transaction; returns, by usage event, whose result stands where another call was first.
+        """One transaction; returns, by usage event, whose result stands where another call was first."""
+        return await self._database.write_at_once(partial(self._write_with, batch=batch))
+
+    def _write_with(self, connection: Connection, batch: Sequence[_Item]) -> Mapping[UUID, Winner]:
+        """The statements of a batch, in a thread on SQLite; nothing of this process changes in between.
 
         Rows that other processes write too are touched in one order everywhere: idempotency keys, hours, then
         each account after its hold. The accounts come last: they are locked for the shortest time.
@@ -182,15 +187,13 @@ class Settlement:
             for item in batch
             if item.served.idempotency is not None
         ]
-        async with self._database.write() as session:
-            connection = await session.connection()
-            winners = await self._idempotency.store(connection, results) if results else {}
-            first = [item for item in batch if item.usage.id not in winners] if winners else batch
-            if first:
-                entries, transfers = self._entries(first)
-                await record(connection, [item.usage for item in first], transfers)
-                if entries:
-                    await connection.execute(_INSERT_ENTRIES, entries)
+        winners = self._idempotency.store(connection, results) if results else {}
+        first = [item for item in batch if item.usage.id not in winners] if winners else batch
+        if first:
+            entries, transfers = self._entries(first)
+            record(connection, [item.usage for item in first], transfers)
+            if entries:
+                connection.execute(_INSERT_ENTRIES, entries)
         return winners
 
     def _entries(self, items: Sequence[_Item]) -> tuple[list[dict[str, Any]], dict[UUID, UUID]]:

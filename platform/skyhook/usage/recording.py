@@ -9,9 +9,8 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Insert, Table, insert
+from sqlalchemy import Connection, Insert, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from skyhook.usage.models import CALL, NOBODY, UsageEvent, UsageHour
 
@@ -39,11 +38,9 @@ class Usage:
     duration_ms: int
 
 
-async def record(
-    connection: AsyncConnection, usages: Sequence[Usage], transfers: Mapping[UUID, UUID]
-) -> None:
+def record(connection: Connection, usages: Sequence[Usage], transfers: Mapping[UUID, UUID]) -> None:
     """Writes events and adds them to their hours; `transfers` names who paid, by the event's id."""
-    await connection.execute(
+    connection.execute(
         _INSERT_EVENTS,
         [
             {
@@ -64,7 +61,7 @@ async def record(
             for usage in usages
         ],
     )
-    await connection.execute(add_to_hours(connection.dialect.name), roll_up(usages))
+    connection.execute(add_to_hours(connection.dialect.name), roll_up(usages))
 
 
 def roll_up(usages: Sequence[Usage]) -> list[dict[str, Any]]:
