@@ -157,7 +157,7 @@ def main() -> None:
     )
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 16, 64])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--litellm", default=os.environ.get("LITELLM"), help="LiteLLM's command")
     parser.add_argument("--postgresql", action="store_true", help="also on a throw-away PostgreSQL cluster")
     parser.add_argument("--only-skyhook", action="store_true", help="leave the other servers out")

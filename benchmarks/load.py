@@ -73,7 +73,7 @@ def require_wrk() -> None:
         raise SystemExit("This needs the load generator wrk: apt-get install wrk")
 
 
-def load(target: Target, *, seconds: float, connections: int) -> Figures:
+def load(target: Target, *, seconds: int, connections: int) -> Figures:
     """Loads a target over so many connections. Raises RuntimeError where a request was not answered well."""
     headers = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in target.headers.items())
     keyed = ""
@@ -82,7 +82,7 @@ def load(target: Target, *, seconds: float, connections: int) -> Figures:
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(_SCRIPT.format(body=target.body, headers=headers, keyed=keyed))
         script.flush()
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s", "-s", script.name]
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", script.name]
         cpu = cpu_seconds(target.pid)
         done = subprocess.run([*command, target.url], capture_output=True, text=True, check=True)  # noqa: S603
         cpu = cpu_seconds(target.pid) - cpu
