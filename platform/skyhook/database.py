@@ -1,4 +1,4 @@
-"""The database: one engine, SQLite by default and PostgreSQL in production, read and write units of work."""
+"""The database: SQLite by default and PostgreSQL in production, with read and write units of work."""
 
 from __future__ import annotations
 
@@ -10,8 +10,19 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Dialect, MetaData, TypeDecorator, Uuid, create_engine, event
-from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    TypeDecorator,
+    Uuid,
+    create_engine,
+    event,
+)
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -26,6 +37,10 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+_THREADS = 4
+"""Those of SQLite's steps at once: one writes, the others read meanwhile."""
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -78,7 +93,7 @@ def async_url(url: str) -> URL:
 
 
 class Database:
-    """The engine with two ways in, `read()` and `write()`, and `transact()` for what must be cheapest.
+    """Sessions to `read()` and `write()` with, and the same as one step for what every call does.
 
     SQLite has one writer at a time, so a write waits its turn in this process before it begins, and
     begins as a writer (BEGIN IMMEDIATE) so that no write fails half-way on a lock.
@@ -90,13 +105,11 @@ class Database:
         self.engine: AsyncEngine = create_async_engine(self.url, pool_size=pool_size)
         self._writing = asyncio.Lock()
         if self.is_sqlite:
-            event.listen(self.engine.sync_engine, "connect", _configure_sqlite)
-            event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
-            # One connection, in one thread: a transaction takes one hop between threads, not one a statement.
-            self._direct = create_engine(self.url.set(drivername="sqlite"))
-            event.listen(self._direct, "connect", _configure_sqlite)
-            event.listen(self._direct, "begin", _begin_sqlite)
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="skyhook-database")
+            self._direct = create_engine(self.url.set(drivername="sqlite"), pool_size=_THREADS)
+            self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="database")
+            for engine in (self.engine.sync_engine, self._direct):
+                event.listen(engine, "connect", _configure_sqlite)
+                event.listen(engine, "begin", _begin_sqlite)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -119,29 +132,38 @@ class Database:
             async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
                 yield session
 
-    async def transact(self, work: Callable[[Connection], T]) -> T:
-        """What `work` returns; what it writes is committed, and durable, when this returns.
+    async def read_at_once(self, work: Callable[[Connection], T]) -> T:
+        """What `work` reads, for paths that every call takes.
 
-        On SQLite `work` runs in another thread, so that the whole transaction is one hop: it may touch
-        nothing that the event loop changes meanwhile.
+        A session on SQLite goes to a thread and back for each statement, and more; this goes there once.
+        `work` runs in that thread, so it touches nothing but its connection and arguments.
         """
+        if not self.is_sqlite:
+            async with self.engine.connect() as connection:
+                return await connection.run_sync(work)
+        return await self._in_thread(self._direct, work)
+
+    async def write_at_once(self, work: Callable[[Connection], T]) -> T:
+        """As `read_at_once`; what `work` writes is durable when this returns."""
         if not self.is_sqlite:
             async with self.engine.begin() as connection:
                 return await connection.run_sync(work)
         async with self._writing:
-            loop = asyncio.get_running_loop()
-            return await asyncio.shield(loop.run_in_executor(self._thread, self._transact, work))
+            return await self._in_thread(self._direct.execution_options(skyhook_write=True), work)
 
-    def _transact(self, work: Callable[[Connection], T]) -> T:
-        with self._direct.connect().execution_options(skyhook_write=True) as connection, connection.begin():
-            return work(connection)
+    async def _in_thread(self, engine: Engine, work: Callable[[Connection], T]) -> T:
+        def run() -> T:
+            with engine.begin() as connection:
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
 
     async def close(self) -> None:
         """Closes every connection."""
         await self.engine.dispose()
         if self.is_sqlite:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._direct.dispose)
-            self._thread.shutdown()
+            self._threads.shutdown()
+            self._direct.dispose()
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

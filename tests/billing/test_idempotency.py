@@ -133,7 +133,7 @@ async def test_a_failed_look_up_leaves_the_key_free(
         raise OSError("the database is away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Database, "read", fail)
+        patch.setattr(Database, "read_at_once", fail)
         with pytest.raises(OSError, match="away"):
             await begin(billing, payer)
     assert await begin(billing, payer) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -74,8 +74,7 @@ class Idempotency:
         ended = asyncio.get_running_loop().create_future()
         self._running[name] = _Running(operation, fingerprint, ended)
         try:
-            async with self._database.read() as session:
-                found = await (await session.connection()).run_sync(_winners, [name])
+            found = await self._database.read_at_once(partial(_winners, names=[name]))
         except BaseException:
             self.abandon(organization_id, key)
             raise

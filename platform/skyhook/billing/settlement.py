@@ -195,7 +195,7 @@ class Settlement:
                     connection.execute(_INSERT_ENTRIES, entries)
             return winners
 
-        return await self._database.transact(work)
+        return await self._database.write_at_once(work)
 
     def _entries(
         self, items: Sequence[_Item], holds: Mapping[Lease, UUID | None]
