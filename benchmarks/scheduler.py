@@ -18,10 +18,6 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in the function, and before torch for all
 
 import torch
-from skyhook_functions.chat.checkpoint import Checkpoint
-from skyhook_functions.chat.local import CACHE_BYTES
-from skyhook_functions.chat.messages import Sampling
-from skyhook_functions.chat.scheduler import Scheduler, threads_for
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     AutoModelForCausalLM,
@@ -32,6 +28,11 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
+
+from skyhook_functions.chat.checkpoint import Checkpoint
+from skyhook_functions.chat.local import CACHE_BYTES
+from skyhook_functions.chat.messages import Sampling
+from skyhook_functions.chat.scheduler import Scheduler, threads_for
 
 PROMPT = 48
 """Tokens of each prompt."""
@@ -82,7 +83,9 @@ def measure(folder: Path, tokens: int, rounds: int) -> None:
     base = statistics.median(seen["generate, one by one"])
     for name, rates in seen.items():
         rate = statistics.median(rates)
-        print(f"{name:28} {rate:8.0f} tokens/s   {rate / base:5.2f} x   ({min(rates):.0f} to {max(rates):.0f})")
+        print(
+            f"{name:28} {rate:8.0f} tokens/s   {rate / base:5.2f} x   ({min(rates):.0f} to {max(rates):.0f})"
+        )
     print(f"first token, warm, {PROMPT} tokens of prompt: {1e3 * statistics.median(first_token):.1f} ms")
     scheduler.close()
 

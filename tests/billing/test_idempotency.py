@@ -1,4 +1,4 @@
-"""Idempotency keys: one request, one charge, one answer, however often it is sent and to whichever process."""
+"""Idempotency keys: one request, one charge, one answer, however often it is sent and to whom."""
 
 from __future__ import annotations
 

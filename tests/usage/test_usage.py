@@ -50,8 +50,8 @@ async def recorded(database: Database) -> None:
     ]
     async with database.write() as session:
         connection = await session.connection()
-        await record(connection, usages[:2], {})
-        await record(connection, usages[2:], {})
+        await connection.run_sync(record, usages[:2], {})
+        await connection.run_sync(record, usages[2:], {})
 
 
 async def totals(database: Database, *by: Group, days: int = 2) -> list[Total]:

@@ -54,19 +54,18 @@ class BatchCache(Cache):  # type: ignore[misc]  # transformers is not typed
         return self.rows * self.columns * self.token_bytes
 
     def reserve(self, rows: int, columns: int, most_columns: int) -> None:
-        """Makes room, doubling what is there, with at most `most_columns` unless `columns` is more."""
-        if rows <= self.rows and columns <= self.columns:
-            return
-        if rows > self.rows:
-            rows = max(rows, 2 * self.rows)
-        if columns > self.columns:
-            columns = max(columns, min(most_columns, max(SMALLEST_COLUMNS, 2 * self.columns)))
-        rows, columns = max(rows, self.rows), max(columns, self.columns)
+        """Makes room for the first `rows` rows and `columns` columns; all others are lost.
+
+        Sizes are powers of two, so that growing costs little; columns beyond `most_columns` only if needed.
+        """
+        new_rows = 1 << (rows - 1).bit_length()
+        new_columns = max(columns, min(most_columns, max(SMALLEST_COLUMNS, 1 << (columns - 1).bit_length())))
+        kept = (slice(0, min(rows, self.rows)), slice(0, min(columns, self.columns)))
         for buffers in (self._keys, self._values):
             for index, buffer in enumerate(buffers):
                 # Zeros and not empty: a masked column must still be a finite number.
-                larger = buffer.new_zeros(rows, columns, *buffer.shape[2:])
-                larger[: buffer.shape[0], : buffer.shape[1]] = buffer
+                larger = buffer.new_zeros(new_rows, new_columns, *buffer.shape[2:])
+                larger[kept] = buffer[kept]
                 buffers[index] = larger
 
     def release(self, *, everything: bool = False) -> None:

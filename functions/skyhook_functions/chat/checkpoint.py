@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -14,7 +12,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingW
 
 from skyhook.function import FunctionError
 from skyhook_functions.chat.cache import ATTENTION, BatchCache
-from skyhook_functions.chat.messages import Message, Tool
+from skyhook_functions.chat.messages import Message, Tool, message_form, tool_form
 from skyhook_functions.chat.tools import CLOSE, OPEN
 
 WEIGHTS = ("*.safetensors", "*.bin")
@@ -41,7 +39,7 @@ class Checkpoint:
         """Tokens that end an answer."""
         self.parameters = frozenset(inspect.signature(self.model.forward).parameters)
         """Names of the arguments of the model's forward pass."""
-        shown = set(self.tokenizer.convert_tokens_to_ids([OPEN, CLOSE]))
+        shown = {token for text, token in self.tokenizer.get_added_vocab().items() if text in (OPEN, CLOSE)}
         self.hidden = frozenset(self.tokenizer.all_special_ids) - shown | self.eos
         """Tokens that are no part of an answer's text."""
 
@@ -54,8 +52,8 @@ class Checkpoint:
             )
         try:
             encoded = self.tokenizer.apply_chat_template(
-                [_as_template_message(message) for message in messages],
-                tools=[_as_template_tool(tool) for tool in tools] or None,
+                [message_form(message, parse_arguments=True) for message in messages],
+                tools=[tool_form(tool) for tool in tools] or None,
                 add_generation_prompt=True,
                 return_dict=True,
             )
@@ -124,28 +122,3 @@ def _eos(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozense
 
 def _invalid(folder: Path, reason: str) -> FunctionError:
     return FunctionError("MODEL_INVALID", f"The model in {folder} cannot be used: {reason}.")
-
-
-def _as_template_message(message: Message) -> dict[str, Any]:
-    given: dict[str, Any] = {"role": message.role, "content": message.content}
-    if message.tool_calls:
-        given["tool_calls"] = [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": json.loads(call.arguments)},
-            }
-            for call in message.tool_calls
-        ]
-    if message.tool_call_id is not None:
-        given["tool_call_id"] = message.tool_call_id
-    if message.name is not None:
-        given["name"] = message.name
-    return given
-
-
-def _as_template_tool(tool: Tool) -> dict[str, Any]:
-    return {
-        "type": "function",
-        "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
-    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
@@ -77,7 +78,7 @@ class UpstreamRequest(Struct, frozen=True, omit_defaults=True):
 
 
 class Delta(Struct, frozen=True, omit_defaults=True):
-    """A part of an answer. The first carries `prompt_tokens`; the last `finish_reason` and the other counts.
+    """A part of an answer. The first carries `prompt_tokens`; the last `finish_reason` and `cached_tokens`.
 
     One without any field says only that the stream lives, so that a caller can close it.
     """
@@ -88,7 +89,7 @@ class Delta(Struct, frozen=True, omit_defaults=True):
     """"stop", "length" or "tool_calls"."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    """Tokens that the model made, the one that ended the answer included."""
+    """Tokens that the model made so far; in the last part with the one that ended the answer."""
     cached_tokens: int | None = None
     """Tokens of the prompt that came from the prompt cache."""
 
@@ -117,3 +118,33 @@ class Count(Struct, frozen=True, omit_defaults=True):
 
     prompt_tokens: int
     context_tokens: int
+
+
+def tool_form(tool: Tool) -> dict[str, Any]:
+    """The tool as OpenAI's API and chat templates take it."""
+    return {
+        "type": "function",
+        "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
+    }
+
+
+def message_form(message: Message, *, parse_arguments: bool) -> dict[str, Any]:
+    """The message as OpenAI's API takes it or, with parsed arguments of its calls, as chat templates do."""
+    form: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        form["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {
+                    "name": call.name,
+                    "arguments": json.loads(call.arguments) if parse_arguments else call.arguments,
+                },
+            }
+            for call in message.tool_calls
+        ]
+    if message.tool_call_id is not None:
+        form["tool_call_id"] = message.tool_call_id
+    if message.name is not None:
+        form["name"] = message.name
+    return form

@@ -21,29 +21,29 @@ class Prefix:
     tokens: NDArray[np.int64]
     salt: str
     states: list[LayerStates]
-    nbytes: int
 
 
 class PrefixCache:
-    """Holds the most recently used prefixes within `limit` bytes."""
+    """Holds the most recently used prefixes within `limit` tokens."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._held: OrderedDict[int, Prefix] = OrderedDict()
-        self.nbytes = 0
+        self._size = 0
+
+    def wants(self, length: int) -> bool:
+        """Whether a prefix of so many tokens is worth its place."""
+        return SHORTEST <= length <= self._limit
 
     def put(self, tokens: list[int], salt: str, states: list[LayerStates]) -> None:
         """Keeps the states of `tokens`; an older prefix that these extend is dropped."""
-        nbytes = sum(keys.nbytes + values.nbytes for keys, values in states)
-        if len(tokens) < SHORTEST or nbytes > self._limit:
-            return
-        new = Prefix(np.array(tokens), salt, states, nbytes)
+        new = Prefix(np.array(tokens), salt, states)
         for key, old in list(self._held.items()):
             if old.salt == salt and _common(old.tokens, new.tokens) == len(old.tokens):
                 self._drop(key)
         self._held[id(new)] = new
-        self.nbytes += nbytes
-        while self.nbytes > self._limit:
+        self._size += len(tokens)
+        while self._size > self._limit:
             self._drop(next(iter(self._held)))
 
     def longest(self, tokens: list[int], salt: str) -> tuple[int, list[LayerStates]]:
@@ -62,7 +62,7 @@ class PrefixCache:
         return best, self._held[best_key].states
 
     def _drop(self, key: int) -> None:
-        self.nbytes -= self._held.pop(key).nbytes
+        self._size -= len(self._held.pop(key).tokens)
 
 
 def _common(one: NDArray[np.int64], other: NDArray[np.int64]) -> int:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 import torch
 from torch import Tensor
@@ -22,6 +21,7 @@ from skyhook_functions.chat.checkpoint import Checkpoint
 from skyhook_functions.chat.messages import Sampling
 from skyhook_functions.chat.prefix import PrefixCache
 from skyhook_functions.chat.sampling import Sampler, new_seed
+from skyhook_functions.chat.stream import Stream, Tokens
 
 FLUSH_S = 0.015
 """Tokens are handed over together every so many seconds: each hand-over wakes a thread."""
@@ -33,62 +33,6 @@ SMALLEST_CHUNK = 16
 LARGEST_CHUNK = 2048
 SMALL_MODEL = 20_000_000
 """Parameters below which a second thread costs more than it brings."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """Tokens of a stream, in their order."""
-
-    ids: list[int]
-    finish_reason: str | None = None
-    """"stop" or "length" with the last tokens."""
-    cached_tokens: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class Stream:
-    """One answer in the making. The scheduler's thread alone changes it, except for `cancelled`."""
-
-    tokens: list[int]
-    """The prompt, then what was generated."""
-    prompt_tokens: int
-    sampling: Sampling
-    seed: int
-    salt: str
-    cached: int = 0
-    """Tokens whose states were taken from the prompt cache."""
-    length: int = 0
-    """Tokens whose states are in the cache."""
-    flushed: int = 0
-    """Tokens handed over, the prompt included."""
-    finish_reason: str | None = None
-    cancelled: bool = False
-    outbox: SimpleQueue[Tokens | Exception] = field(default_factory=SimpleQueue)
-
-    @property
-    def most_tokens(self) -> int:
-        """The longest that the sequence can become."""
-        return self.prompt_tokens + self.sampling.max_tokens
-
-    @property
-    def made(self) -> int:
-        """Tokens generated."""
-        return len(self.tokens) - self.prompt_tokens
-
-    @property
-    def left(self) -> int:
-        """Tokens of the prompt that no pass has read yet."""
-        return self.prompt_tokens - self.length
-
-    def next_tokens(self, timeout: float) -> Tokens | None:
-        """The next tokens; None if there are none within `timeout` seconds. Raises what ended the stream."""
-        try:
-            given = self.outbox.get(timeout=timeout)
-        except Empty:
-            return None
-        if isinstance(given, Exception):
-            raise given
-        return given
 
 
 class Scheduler:
@@ -104,7 +48,7 @@ class Scheduler:
         self._most_streams = most_streams
         self.context_tokens = min(checkpoint.positions or self._most_cells, self._most_cells)
         """The longest that prompt and answer may be together."""
-        self._prefixes = PrefixCache(prefix_bytes)
+        self._prefixes = PrefixCache(prefix_bytes // self._cache.token_bytes)
         self._inbox: SimpleQueue[Stream | None] = SimpleQueue()
         self._waiting: deque[Stream] = deque()
         self._streams: list[Stream] = []
@@ -191,15 +135,17 @@ class Scheduler:
                 return
             self._waiting.popleft()
             length, states = self._prefixes.longest(stream.tokens, stream.salt)
-            self._reserve(rows, stream.prompt_tokens, columns)
+            self._streams.append(stream)
+            self._reserve(stream.prompt_tokens)
             self._cache.write(rows - 1, states, length)
             stream.length = stream.cached = length
-            self._streams.append(stream)
 
-    def _reserve(self, rows: int, columns: int, most_columns: int | None = None) -> None:
+    def _reserve(self, columns: int) -> None:
+        """Makes room in the cache for every stream, and in each row for at least so many columns."""
+        rows = len(self._streams)
         if rows > self._cache.rows or columns > self._cache.columns:
-            most = most_columns or max(stream.most_tokens for stream in self._streams)
-            self._cache.reserve(rows, columns, most)
+            columns = max(columns, *(stream.length for stream in self._streams))
+            self._cache.reserve(rows, columns, max(stream.most_tokens for stream in self._streams))
 
     def _read_prompts(self) -> None:
         """Reads a part of the waiting prompts; those that end join the running streams with a first token."""
@@ -261,7 +207,7 @@ class Scheduler:
         """
         width = tokens.shape[1]
         columns = int(starts.max()) + width
-        self._reserve(len(self._streams), columns)
+        self._reserve(columns)
         self._cache.open_window(first, starts, width, columns)
         positions = starts[:, None] + torch.arange(width) if width > 1 else starts[:, None]
         if self._checkpoint.positions:
@@ -306,7 +252,7 @@ class Scheduler:
     def _remove(self, row: int) -> None:
         """Takes a stream out; its states go to the prompt cache and the rows close up."""
         stream = self._streams[row]
-        if not stream.left:
+        if self._prefixes.wants(stream.length):
             states = self._cache.read(row, stream.length)
             self._prefixes.put(stream.tokens[: stream.length], stream.salt, states)
         if row < self._running:

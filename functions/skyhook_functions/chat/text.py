@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 BROKEN = "\ufffd"
 LONGEST_TAIL = 3
-"""A character of UTF-8 has at most four bytes, so at most three broken ones can still become one."""
+"""A character of UTF-8 has at most four bytes, so at most three tokens can be the beginning of one."""
 
 
 class Detokenizer:
@@ -25,20 +25,29 @@ class Detokenizer:
     def feed(self, tokens: Iterable[int]) -> str:
         """The text that `tokens` complete."""
         self._tokens.extend(tokens)
+        shortest = max(self._last_piece, len(self._tokens) - LONGEST_TAIL)
+        for end in range(len(self._tokens), shortest - 1, -1):
+            if end == self._last_piece:
+                return ""  # all that is new may be the beginning of a character
+            text = self._decode(self._tokens[:end])
+            if not text.endswith(BROKEN):
+                return self._advance(text, end)
+        # More bytes than a character has: they are no text and stay broken.
         text = self._decode(self._tokens)
-        stable = max(len(text.rstrip(BROKEN)), len(text) - LONGEST_TAIL)
-        new = text[self._given : stable]
-        if stable < len(text):
-            self._given = max(self._given, stable)
-            return new
-        del self._tokens[: self._last_piece]
-        self._given = len(self._decode(self._tokens)) if self._last_piece else len(text)
-        self._last_piece = len(self._tokens)
+        stable = max(self._given, len(text) - LONGEST_TAIL)
+        new, self._given = text[self._given : stable], stable
         return new
 
     def finish(self) -> str:
         """The text of the tokens that were waiting for more."""
         return self._decode(self._tokens)[self._given :]
+
+    def _advance(self, text: str, end: int) -> str:
+        new = text[self._given :]
+        del self._tokens[: self._last_piece]
+        self._last_piece = end - self._last_piece
+        self._given = len(self._decode(self._tokens[: self._last_piece]))
+        return new
 
 
 class StopFilter:

@@ -9,9 +9,9 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import Connection, delete, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook.billing.calls import IdempotentResult
 from skyhook.billing.errors import IdempotencyKeyReused
@@ -67,7 +67,7 @@ class Idempotency:
         self._running[name] = _Running(operation, fingerprint, ended)
         try:
             async with self._database.read() as session:
-                found = await _winners(await session.connection(), [name])
+                found = await (await session.connection()).run_sync(_winners, [name])
         except BaseException:
             self.abandon(organization_id, key)
             raise
@@ -89,8 +89,8 @@ class Idempotency:
         if running is not None and not running.ended.done():
             running.ended.set_result(result)
 
-    async def store(
-        self, connection: AsyncConnection, results: Sequence[tuple[UUID, UUID, IdempotentResult]]
+    def store(
+        self, connection: Connection, results: Sequence[tuple[UUID, UUID, IdempotentResult]]
     ) -> dict[UUID, Winner]:
         """Stores the results of (organization, usage event) where their keys are free.
 
@@ -111,7 +111,7 @@ class Idempotency:
         ]
         # In one order everywhere: two processes that store the same keys do not deadlock.
         rows.sort(key=lambda row: (row["organization_id"], row["key"]))
-        stored = set((await connection.execute(_insert(connection.dialect.name), rows)).scalars())
+        stored = set(connection.execute(_insert(connection.dialect.name), rows).scalars())
         lost = {
             event_id: (organization_id, result.key)
             for organization_id, event_id, result in results
@@ -119,7 +119,7 @@ class Idempotency:
         }
         if not lost:
             return {}
-        winners = await _winners(connection, list(lost.values()))
+        winners = _winners(connection, list(lost.values()))
         return {event_id: winners[name] for event_id, name in lost.items()}
 
     async def sweep(self, session: AsyncSession) -> None:
@@ -134,11 +134,9 @@ def replay(winner: Winner, result: IdempotentResult) -> bytes:
     return winner.result
 
 
-async def _winners(
-    connection: AsyncConnection, names: Sequence[tuple[UUID, str]]
-) -> dict[tuple[UUID, str], Winner]:
+def _winners(connection: Connection, names: Sequence[tuple[UUID, str]]) -> dict[tuple[UUID, str], Winner]:
     columns = _RECORDS.c
-    rows = await connection.execute(
+    rows = connection.execute(
         select(
             columns.organization_id,
             columns.key,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 import torch
@@ -19,6 +21,8 @@ from transformers import (
 
 from skyhook_functions.chat.local import ChatModel
 from skyhook_functions.chat.messages import GenerateRequest, Message, Sampling, Tool
+
+torch.set_num_threads(1)  # such small models only wait for a second thread
 
 CONTEXT = 256
 VOCABULARY = 400
@@ -52,28 +56,33 @@ ARCHITECTURES: dict[str, PreTrainedConfig] = {
 }
 
 
-def make_tokenizer() -> PreTrainedTokenizerFast:
+Ask: TypeAlias = Callable[..., GenerateRequest]
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> PreTrainedTokenizerFast:
     """A byte-level BPE tokenizer trained on the corpus."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
         special_tokens=["<|start|>", "<|end|>", "<tool_call>", "</tool_call>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(CORPUS, trainer)
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>")
+    bpe.train_from_iterator(CORPUS, trainer)
+    fast = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="<|end|>")
     fast.chat_template = TEMPLATE
     return fast
 
 
 @pytest.fixture(scope="session")
-def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def checkpoints(
+    tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTokenizerFast
+) -> dict[str, Path]:
     """The folder of a tiny checkpoint of each architecture."""
     folders: dict[str, Path] = {}
-    tokenizer = make_tokenizer()
     for name, config in ARCHITECTURES.items():
         torch.manual_seed(1)
         folders[name] = tmp_path_factory.mktemp(name)
@@ -94,18 +103,23 @@ def chat() -> ChatModel:
     return model
 
 
-def ask(
-    folder: Path,
-    text: str = "The sky",
-    tools: list[Tool] | None = None,
-    *,
-    cache_salt: str = "",
-    max_tokens: int = 40,
-    temperature: float = 0.0,
-    top_p: float = 1.0,
-    stop: list[str] | None = None,
-    seed: int | None = None,
-) -> GenerateRequest:
-    """A request of one user message, greedy unless told otherwise."""
-    sampling = Sampling(max_tokens, temperature, top_p, stop or [], seed)
-    return GenerateRequest(str(folder), [Message("user", text)], tools or [], sampling, cache_salt)
+@pytest.fixture(scope="session")
+def ask(llama: Path) -> Ask:
+    """Makes a request of one user message, greedy unless told otherwise."""
+
+    def make(
+        text: str = "The sky",
+        *,
+        folder: Path = llama,
+        tools: list[Tool] | None = None,
+        cache_salt: str = "",
+        max_tokens: int = 40,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        stop: list[str] | None = None,
+        seed: int | None = None,
+    ) -> GenerateRequest:
+        sampling = Sampling(max_tokens, temperature, top_p, stop or [], seed)
+        return GenerateRequest(str(folder), [Message("user", text)], tools or [], sampling, cache_salt)
+
+    return make

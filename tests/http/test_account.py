@@ -1,0 +1,121 @@
+"""What an account's owner reads over GraphQL: members, usage, balance, and nobody else's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.http.test_keys import create
+from tests.serving import Server
+
+USAGE = """query ($since: DateTime!, $until: DateTime!, $by: [UsageGroup!]!) { viewer { organization {
+  usage(since: $since, until: $until, by: $by) {
+    day operation model keyId memberId calls cost quantities { meter quantity } } } } }"""
+
+
+def usage(server: Server, *by: str) -> list[dict[str, Any]]:
+    now = datetime.now(UTC)
+    times = {
+        "since": (now - timedelta(days=1)).isoformat(),
+        "until": (now + timedelta(hours=2)).isoformat(),
+    }
+    answer = server.graphql(USAGE, by=list(by), **times)
+    assert "errors" not in answer, answer
+    return answer["data"]["viewer"]["organization"]["usage"]
+
+
+def test_the_viewer_sees_its_organization_its_user_and_its_scopes(server: Server) -> None:
+    answer = server.graphql(
+        "{ viewer { scopes user { email } organization { name slug } organizations(first: 5) { edges {"
+        " node { slug } } } } }"
+    )
+    assert answer["data"]["viewer"] == {
+        "scopes": ["*"],
+        "user": {"email": "admin@localhost"},
+        "organization": {"name": "First organization", "slug": "first"},
+        "organizations": {"edges": [{"node": {"slug": "first"}}]},
+    }
+
+
+def test_usage_is_told_apart_by_key_operation_and_day(server: Server) -> None:
+    new = create(server, name="Counted")
+    for _ in range(3):
+        server.graphql('mutation { probeAnswer(text: "x") }', key=new["secret"])
+    row = next(row for row in usage(server, "KEY", "OPERATION", "DAY") if row["keyId"] == new["key"]["id"])
+    assert row["operation"] == "probeAnswer"
+    assert row["day"].startswith(datetime.now(UTC).date().isoformat())
+    assert (row["calls"], row["cost"]) == ("3", "3000000")
+    assert row["quantities"] == [{"meter": "probe.words", "quantity": "3"}]
+
+
+def test_totals_agree_with_the_charge(server: Server) -> None:
+    before = usage(server)
+    answer = server.graphql('mutation { probeAnswer(text: "x") }')
+    charged = answer["extensions"]["cost"]["credit"]["charged"]
+    after = usage(server)
+    assert int(after[0]["cost"]) - (int(before[0]["cost"]) if before else 0) == charged == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "field"),
+    [
+        ("2026-02-01T00:00:00Z", "2026-01-01T00:00:00Z", "since"),
+        ("2026-01-01T00:00:00", "2026-02-01T00:00:00Z", "since"),
+    ],
+)
+def test_times_that_make_no_sense_are_refused(server: Server, since: str, until: str, field: str) -> None:
+    answer = server.graphql(USAGE, since=since, until=until, by=[])
+    assert answer["errors"][0]["extensions"] == {"code": "INVALID_INPUT", "retryable": False, "field": field}
+
+
+def test_calls_are_paged_newest_first_without_gaps(server: Server) -> None:
+    for _ in range(5):
+        server.graphql('mutation { probeAnswer(text: "x") }')
+    query = """query ($after: String) { viewer { organization { usageEvents(first: 2, after: $after) {
+      edges { cursor node { id } } pageInfo { hasNextPage endCursor } } } } }"""
+    seen: list[str] = []
+    after = None
+    for _ in range(3):
+        page = server.graphql(query, after=after)["data"]["viewer"]["organization"]["usageEvents"]
+        seen += [edge["node"]["id"] for edge in page["edges"]]
+        after = page["pageInfo"]["endCursor"]
+    whole = "{ viewer { organization { usageEvents(first: 6) { edges { node { id } } } } } }"
+    edges = server.graphql(whole)["data"]["viewer"]["organization"]["usageEvents"]["edges"]
+    assert seen == [edge["node"]["id"] for edge in edges]
+    assert len(set(seen)) == 6
+
+
+def test_any_object_is_found_again_by_its_id(server: Server) -> None:
+    new = create(server, name="Found")
+    query = "query ($ids: [ID!]!) { nodes(ids: $ids) { id __typename ... on Key { name } } }"
+    organization = server.graphql("{ viewer { organization { id } } }")["data"]["viewer"]["organization"]
+    answer = server.graphql(query, ids=[new["key"]["id"], organization["id"], "S2V5OjE="])
+    assert answer["data"]["nodes"] == [
+        {"id": new["key"]["id"], "__typename": "Key", "name": "Found"},
+        {"id": organization["id"], "__typename": "Organization"},
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "balance { balance }",
+        "keys(first: 1) { edges { node { id } } }",
+        "members(first: 1) { edges { node { id } } }",
+        "usageEvents(first: 1) { edges { node { id } } }",
+        'usage(since: "2026-01-01T00:00:00Z", until: "2026-01-02T00:00:00Z", by: []) { calls }',
+    ],
+)
+def test_each_part_of_an_account_needs_its_scope(server: Server, field: str) -> None:
+    new = create(server, scopes=["probe:answer"])
+    answer = server.graphql(f"{{ viewer {{ organization {{ {field} }} }} }}", key=new["secret"])
+    assert answer["errors"][0]["extensions"]["code"] == "SCOPE_MISSING"
+
+
+def test_the_last_owner_stays(server: Server) -> None:
+    members = "{ viewer { organization { members(first: 1) { edges { node { id role } } } } } }"
+    node = server.graphql(members)["data"]["viewer"]["organization"]["members"]["edges"][0]["node"]
+    answer = server.graphql("mutation ($id: ID!) { memberRemove(id: $id) }", id=node["id"])
+    assert answer["errors"][0]["extensions"]["code"] == "LAST_OWNER"
