@@ -171,7 +171,7 @@ def test_processes_agree_with_the_model(database_url: str) -> None:
         run_state_machine_as_test(
             Machine,
             settings=settings(
-                max_examples=12,
+                max_examples=8,
                 stateful_step_count=25,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),

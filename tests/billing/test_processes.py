@@ -48,7 +48,7 @@ async def test_processes_spend_all_the_credit_and_no_more(postgresql_url: Callab
     url = postgresql_url()
     database = Database(url)
     payer = await prepare(database, 800_000)
-    workers = [start("exhaust", url, payer) for _ in range(6)]
+    workers = [start("exhaust", url, payer) for _ in range(5)]
     outputs = [await asyncio.to_thread(worker.communicate) for worker in workers]
     assert [worker.returncode for worker in workers] == [0] * len(workers)
     charged = [sum(figures) for figures in zip(*(map(int, out.split()) for out, _ in outputs), strict=True)]

@@ -60,7 +60,7 @@ async def exhaust(billing: Billing, payer: Payer) -> None:
                 _, cost = await call(billing, mine, random.randint(1, 10))
             except (InsufficientCredit, BudgetExceeded):
                 await billing.maintain()
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.1)
                 continue
             charged[which] += cost
             successful_at = time.monotonic()

@@ -161,7 +161,7 @@ def test_the_ledger_agrees_with_the_model(database_url: str) -> None:
         run_state_machine_as_test(
             Machine,
             settings=settings(
-                max_examples=15,
+                max_examples=10,
                 stateful_step_count=25,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),

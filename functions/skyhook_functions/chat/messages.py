@@ -51,6 +51,8 @@ class Sampling(Struct, frozen=True, omit_defaults=True):
     """The answer ends before the first of these strings that is completed."""
     seed: int | None = None
     """The same seed and prompt give the same tokens; without one, each answer is drawn anew."""
+    fits_context: bool = False
+    """Cuts `max_tokens` down to what the prompt leaves of the context, instead of refusing the request."""
 
 
 class GenerateRequest(Struct, frozen=True, omit_defaults=True):

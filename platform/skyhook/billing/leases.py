@@ -44,8 +44,9 @@ class _Till:
     def __init__(self, now: datetime) -> None:
         self.lease: Lease | None = None
         self.budget: int | None = None
-        """A key's budget as the latest call knows it, and as the fund was last set to it."""
+        """A key's budget as the latest call knows it."""
         self.funded: int | None = None
+        """The budget that the fund was last set to."""
         self.waiting: list[tuple[int, asyncio.Future[Lease]]] = []
         self.trip: asyncio.Task[None] | None = None
         self.slice = 0
@@ -72,7 +73,7 @@ class LeaseBook:
         if till is None:
             till = self._tills[fund] = _Till(self._clock())
         lease = till.lease
-        if lease is not None and till.trip is None and lease.free >= amount and till.budget == budget:
+        if lease is not None and till.trip is None and lease.free >= amount and till.funded == budget:
             lease.promise(amount)
             return lease
         till.budget = budget
@@ -111,6 +112,8 @@ class LeaseBook:
                         future.set_exception(refusal(fund, amount, left + lease.free))
         finally:
             till.trip = None
+            if till.lease is None and self._tills.get(fund) is till:
+                del self._tills[fund]
 
     async def _enlarge(self, fund: Fund, till: _Till, amounts: list[int]) -> tuple[Lease, int]:
         """Leases what the calls need, or as many of them as there is for; also what is left in the fund."""

@@ -49,7 +49,9 @@ async def _first_run(services: Services) -> FirstRun:
     )
     if first.is_new:
         _step(f"Made the administrator {ADMINISTRATOR}; the password is in {first.password_file}")
-        _step(f"Made {first.organization.name!r} with 5 dollars of credit; the first key is in {first.key_file}")
+        _step(
+            f"Made {first.organization.name!r} with 5 dollars of credit; the first key is in {first.key_file}"
+        )
     return first
 
 
