@@ -22,7 +22,7 @@ from skyhook.errors import InvalidInput
 KEPT = timedelta(hours=24)
 """How long a result is kept, at least; a sweep deletes it then."""
 
-LONGEST_KEY = 200
+LONGEST_KEY = 270
 """In characters."""
 
 _RECORDS = IdempotencyRecord.metadata.tables[IdempotencyRecord.__tablename__]

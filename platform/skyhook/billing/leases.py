@@ -46,7 +46,7 @@ class _Till:
         self.budget: int | None = None
         """A key's budget as the latest call knows it."""
         self.funded: int | None = None
-        """The budget that the fund was last set to."""
+        """The budget that the fund is set to; None while it still has to be set, or has none."""
         self.waiting: list[tuple[int, asyncio.Future[Lease]]] = []
         self.trip: asyncio.Task[None] | None = None
         self.slice = 0
@@ -127,8 +127,7 @@ class LeaseBook:
                 await self._give_back_free(session, lease)
             accounts = lease.accounts if lease is not None else await open_fund(session, fund)
             await expire(session, accounts.funded, now)
-            if budget is not None:
-                await set_budget(session, accounts, budget)
+            is_set = budget is None or await set_budget(session, accounts, budget)
             left = await available(session, accounts)
             free = 0 if lease is None else lease.free
             taken = self._slice(till, _need(amounts, free, left), left, now)
@@ -139,7 +138,7 @@ class LeaseBook:
             lease = till.lease = Lease(fund, accounts, hold_id)
         lease.hold_id = hold_id
         lease.remaining += taken
-        till.funded = budget
+        till.funded = budget if is_set else None
         return lease, left - taken
 
     @staticmethod
