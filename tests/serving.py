@@ -49,7 +49,7 @@ class Server:
     def variables(self) -> dict[str, str]:
         """The environment of the server and of commands about it."""
         variables = os.environ | {
-            "PYTHONPATH": str(PROBE),
+            "PYTHONPATH": os.pathsep.join([str(PROBE), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]),
             "SKYHOOK_DATA": str(self.data),
             "SKYHOOK_PORT": str(self.port),
         }

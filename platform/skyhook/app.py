@@ -54,4 +54,5 @@ def create_app(services: Services) -> Litestar:
         ],
         lifespan=[closing],
         openapi_config=None,
+        logging_config=None,  # its own hands records to a thread, and those of the last moment are lost
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import click
+import uvloop
 
 from skyhook.configuration import Configuration
 from skyhook.errors import SkyhookError
@@ -23,6 +24,12 @@ def configuration() -> Configuration:
         raise click.ClickException(str(error)) from error
 
 
+def run_loop(main: Coroutine[Any, Any, T]) -> T:
+    """Runs a command to its end, on the fast event loop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
 def with_services(work: Callable[[Services], Awaitable[T]]) -> T:
     """Runs `work` with services that are not started."""
 
@@ -34,6 +41,6 @@ def with_services(work: Callable[[Services], Awaitable[T]]) -> T:
             await services.database.close()
 
     try:
-        return asyncio.run(run())
+        return run_loop(run())
     except SkyhookError as error:
         raise click.ClickException(f"{error.message} ({error.code})") from error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
 import socket
 
 import click
@@ -11,10 +13,14 @@ import uvicorn
 from skyhook.accounts.first_run import ADMINISTRATOR, FirstRun, ensure_first_run
 from skyhook.app import create_app
 from skyhook.cli.first_call import first_call
-from skyhook.cli.run import configuration, with_services
+from skyhook.cli.run import configuration, run_loop, with_services
 from skyhook.configuration import Configuration
 from skyhook.migrations.environment import behind, upgrade
 from skyhook.services import Services
+
+LOG_FORMAT = "%(levelname)s - %(asctime)s - %(name)s - %(module)s - %(message)s"
+GARBAGE_OBJECTS = 10_000
+"""A collection looks through the youngest objects when there are so many more of them than before."""
 
 
 def _step(text: str) -> None:
@@ -24,7 +30,7 @@ def _step(text: str) -> None:
 @click.command()
 def up() -> None:
     """Set up what is missing, start the server, make a first real call and keep serving."""
-    asyncio.run(_up(configuration()))
+    run_loop(_up(configuration()))
 
 
 async def _up(configuration: Configuration) -> None:
@@ -64,7 +70,7 @@ def init() -> None:
 @click.command()
 def serve() -> None:
     """Serve the API. The database must be up to date: see `skyhook migrate`."""
-    asyncio.run(_serve(configuration()))
+    run_loop(_serve(configuration()))
 
 
 async def _serve(configuration: Configuration) -> None:
@@ -91,10 +97,15 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # What is there now stays as long as the process: no collection has to look through it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GARBAGE_OBJECTS, 20, 10)
         self.listening.set()
 
 
 def _server(services: Services) -> _Server:
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     return _Server(
         uvicorn.Config(
             create_app(services),
