@@ -86,7 +86,7 @@ class Billing:
             return Hold(0)
         if payer.monthly_budget is None or payer.key_id is None:
             return Hold(amount, (await self._leases.take(Fund(payer.organization_id), amount),))
-        fund = Fund(payer.organization_id, payer.key_id, month_of(self._clock()))
+        fund = Fund(payer.organization_id, payer.budget_key_id or payer.key_id, month_of(self._clock()))
         budget = await self._leases.take(fund, amount, payer.monthly_budget)
         try:
             lease = await self._leases.take(Fund(payer.organization_id), amount)

@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 import click
 import uvloop
+from sqlalchemy.exc import DBAPIError
 
+from skyhook.app import load_plugins
 from skyhook.configuration import Configuration
 from skyhook.errors import SkyhookError
 from skyhook.services import Services
@@ -25,22 +27,34 @@ def configuration() -> Configuration:
 
 
 def run_loop(main: Coroutine[Any, Any, T]) -> T:
-    """Runs a command to its end, on the fast event loop."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(main)
+    """Runs a command to its end, on the fast event loop; what stops it is told in a sentence."""
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(main)
+    except SkyhookError as error:
+        raise click.ClickException(f"{error.message} ({error.code})") from error
+    except DBAPIError as error:
+        raise click.ClickException(
+            f"The database cannot be used: {error.orig}. Has `skyhook migrate` been run?"
+        ) from error
+
+
+def build_services() -> Services:
+    """Services by the environment's configuration, over the plugins that are sound."""
+    try:
+        return Services.build(configuration(), load_plugins())
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def with_services(work: Callable[[Services], Awaitable[T]]) -> T:
     """Runs `work` with services that are not started."""
 
     async def run() -> T:
-        services = Services.build(configuration())
+        services = build_services()
         try:
             return await work(services)
         finally:
             await services.database.close()
 
-    try:
-        return run_loop(run())
-    except SkyhookError as error:
-        raise click.ClickException(f"{error.message} ({error.code})") from error
+    return run_loop(run())
