@@ -64,8 +64,11 @@ class Billing:
             await seed(session, meters, models)
         await self.load_prices()
 
-    async def set_prices(self, model: str, prices: Mapping[str, int]) -> None:
-        """A model's own prices from now on, nano-dollars for each unit by meter. Raises UnknownMeter."""
+    async def set_prices(self, model: str | None, prices: Mapping[str, int]) -> None:
+        """Prices from now on, nano-dollars for each unit by meter; a model's own, or those of all others.
+
+        Raises UnknownMeter.
+        """
         async with self._database.write() as session:
             await self.prices.load(session)
             self.prices.cost(dict.fromkeys(prices, 0), None)
