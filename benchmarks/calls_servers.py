@@ -86,7 +86,6 @@ def serve_bare(port: int, *, cached: bool) -> None:
 def serve_skyhook(port: int) -> None:
     """Serves Skyhook from the folder and the database that the environment names."""
     import skyhook_chat.completions
-
     from skyhook.cli import main
 
     skyhook_chat.completions.ChatModel = InstantChat  # type: ignore[misc,assignment]

@@ -71,8 +71,8 @@ async def audit(database_url: str, *, answered: int, sent: int) -> Books:
             == books.events,
             "meters in the hours": await one("SELECT SUM(cost) FROM usage_hours WHERE meter <> ''")
             == books.charged,
-            "credit that was spent": await one(f"{spent}'credit_spent'") == books.charged,  # noqa: S608
-            "budget that was spent": await one(f"{spent}'key_budget_spent'") == books.charged,  # noqa: S608
+            "credit that was spent": await one(f"{spent}'credit_spent'") == books.charged,
+            "budget that was spent": await one(f"{spent}'key_budget_spent'") == books.charged,
             "postings do not sum to zero": await one("SELECT SUM(amount) FROM ledger_postings") == 0,
             "balances do not sum to zero": await one("SELECT SUM(balance) FROM ledger_accounts") == 0,
             "something is still held": await one("SELECT SUM(held) FROM ledger_accounts") == 0,

@@ -12,7 +12,8 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in the function, and before torch for all
@@ -33,6 +34,7 @@ from skyhook_functions.chat.checkpoint import Checkpoint
 from skyhook_functions.chat.local import CACHE_BYTES
 from skyhook_functions.chat.messages import Sampling
 from skyhook_functions.chat.scheduler import Scheduler, threads_for
+from skyhook_functions.chat.stream import Stream
 
 PROMPT = 48
 """Tokens of each prompt."""
@@ -76,22 +78,32 @@ def measure(folder: Path, tokens: int, rounds: int) -> None:
         way()
     seen: dict[str, list[float]] = {name: [] for name in ways}
     first_token: list[float] = []
+    beside: list[float] = []
+    gaps: list[float] = []
     for _ in range(rounds):
         for name, way in ways.items():
             seen[name].append(way())
-        first_token.append(time_to_first_token(scheduler))
+        first_token.append(time_to_first_token(scheduler, PROMPT))
+        with streams_running(scheduler, 15):
+            beside.append(time_to_first_token(scheduler, PROMPT))
+        gaps.append(longest_gap(scheduler))
     base = statistics.median(seen["generate, one by one"])
     for name, rates in seen.items():
         rate = statistics.median(rates)
         print(
             f"{name:28} {rate:8.0f} tokens/s   {rate / base:5.2f} x   ({min(rates):.0f} to {max(rates):.0f})"
         )
-    print(f"first token, warm, {PROMPT} tokens of prompt: {1e3 * statistics.median(first_token):.1f} ms")
+    for what, seconds in (
+        (f"first token, warm, {PROMPT} tokens of prompt", first_token),
+        ("the same beside 15 running streams", beside),
+        ("longest wait of a running stream while 900 tokens of prompt are read", gaps),
+    ):
+        print(f"{what}: {1e3 * statistics.median(seconds):.1f} ms")
     scheduler.close()
 
 
-def prompt() -> list[int]:
-    return torch.randint(3, 250, (PROMPT,)).tolist()  # type: ignore[no-any-return]
+def prompt(length: int = PROMPT) -> list[int]:
+    return torch.randint(3, 250, (length,)).tolist()  # type: ignore[no-any-return]
 
 
 def one_by_one(model: PreTrainedModel, tokens: int) -> float:
@@ -126,11 +138,34 @@ def batched(scheduler: Scheduler, streams: int, tokens: int) -> float:
     return streams * tokens / (time.perf_counter() - started)
 
 
-def time_to_first_token(scheduler: Scheduler) -> float:
-    """Seconds from the request to the first token of a lone stream."""
+def time_to_first_token(scheduler: Scheduler, length: int) -> float:
+    """Seconds from a request with so many tokens of prompt to its first token."""
     started = time.perf_counter()
-    scheduler.submit(prompt(), Sampling(1, temperature=0.0), "").next_tokens(60)
+    scheduler.submit(prompt(length), Sampling(1, temperature=0.0), "").next_tokens(60)
     return time.perf_counter() - started
+
+
+@contextmanager
+def streams_running(scheduler: Scheduler, count: int) -> Iterator[list[Stream]]:
+    """So many streams that have their first token and go on."""
+    streams = [scheduler.submit(prompt(), Sampling(900, temperature=0.0), "") for _ in range(count)]
+    for stream in streams:
+        stream.next_tokens(60)
+    yield streams
+    for stream in streams:
+        scheduler.cancel(stream)
+
+
+def longest_gap(scheduler: Scheduler) -> float:
+    """The longest that a running stream waits for tokens while a long prompt is read, in seconds."""
+    with streams_running(scheduler, 1) as (running,):
+        newcomer = scheduler.submit(prompt(900), Sampling(1, temperature=0.0), "")
+        longest, before = 0.0, time.perf_counter()
+        while newcomer.outbox.empty():
+            running.next_tokens(60)
+            now = time.perf_counter()
+            longest, before = max(longest, now - before), now
+    return longest
 
 
 def generate_batch(model: PreTrainedModel, tokens: int) -> float:

@@ -26,9 +26,13 @@ from skyhook.clock import new_id, now
 from skyhook.database import Base, Database
 from skyhook.plugins.manifest import Meter
 
-METERS = (Meter("chat.input_tokens", "Input", "token", 50), Meter("chat.output_tokens", "Output", "token", 150))
+METERS = (
+    Meter("chat.input_tokens", "Input", "token", 50),
+    Meter("chat.output_tokens", "Output", "token", 150),
+)
 CALLERS = (1, 16, 64)
-SECONDS = 3.0
+WARM_UP_S = 1.0
+SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,7 @@ class Figure:
 
 async def call(billing: Billing, payer: Payer) -> Receipt:
     """One call's way through billing: hold, then settle."""
-    hold: Hold = await billing.hold(
-        payer, {"chat.input_tokens": 100, "chat.output_tokens": 500}, "small"
-    )
+    hold: Hold = await billing.hold(payer, {"chat.input_tokens": 100, "chat.output_tokens": 500}, "small")
     return await billing.settle(
         Served(
             payer=payer,
@@ -64,18 +66,22 @@ async def call(billing: Billing, payer: Payer) -> Receipt:
 
 
 async def measure(one: Callable[[], Awaitable[object]], callers: int) -> Figure:
-    """Runs `one` in so many concurrent loops for `SECONDS`."""
+    """Runs `one` in so many concurrent loops: a short warm-up, then `SECONDS` that are measured."""
     latencies: list[float] = []
-    await one()
-    ends, cpu = time.perf_counter() + SECONDS, time.process_time()
-    begun = time.perf_counter()
 
-    async def loop() -> None:
+    async def loop(ends: float) -> None:
         while (at := time.perf_counter()) < ends:
             await one()
             latencies.append(time.perf_counter() - at)
 
-    await asyncio.gather(*(loop() for _ in range(callers)))
+    async def together(seconds: float) -> None:
+        ends = time.perf_counter() + seconds
+        await asyncio.gather(*(loop(ends) for _ in range(callers)))
+
+    await together(WARM_UP_S)
+    latencies.clear()
+    begun, cpu = time.perf_counter(), time.process_time()
+    await together(SECONDS)
     took = time.perf_counter() - begun
     return Figure(
         rate=len(latencies) / took,
@@ -98,7 +104,11 @@ async def prepare(url: str) -> tuple[Database, Billing, list[Payer]]:
     await billing.seed_prices(METERS, ())
     for organization in organizations:
         await billing.grant(organization, 10**15, reason="benchmark", key="start")
-    return database, billing, [Payer(organization, new_id(), new_id(), 10**14) for organization in organizations]
+    return (
+        database,
+        billing,
+        [Payer(organization, new_id(), new_id(), 10**14) for organization in organizations],
+    )
 
 
 async def compare(name: str, url: str) -> None:
@@ -118,9 +128,10 @@ async def compare(name: str, url: str) -> None:
             single = await measure(one, callers)
         finally:
             settlement.LARGEST_BATCH = largest
+        ratio = group.rate / single.rate
         print(
             f"{callers:7} | {group.rate:9,.0f} {group.p99_ms:8.1f} {group.cpu_us:7.0f} "
-            f"| {single.rate:10,.0f} {single.p99_ms:7.1f} {single.cpu_us:7.0f} | {group.rate / single.rate:5.1f}"
+            f"| {single.rate:10,.0f} {single.p99_ms:7.1f} {single.cpu_us:7.0f} | {ratio:5.1f}"
         )
     await billing.close()
     await database.close()

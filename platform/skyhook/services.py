@@ -45,7 +45,7 @@ class Services:
         scopes = frozenset(scope.name for scope in (*CORE_SCOPES, *host.scopes))
         billing = Billing(database)
         compute = LocalCompute(configuration)
-        catalogue = Catalogue(database)
+        catalogue = Catalogue(database, billing.load_prices)
         catalogue.bring(host.loaded)
         return cls(
             configuration=configuration,
@@ -63,11 +63,15 @@ class Services:
 
     async def start(self) -> None:
         """Starts what works in the background. The database must be up to date."""
-        models = [model for plugin in self.plugins.loaded for model in plugin.models]
-        await self.billing.seed_prices(self.plugins.meters, models)
+        await self.seed_prices()
         await self.billing.start()
         await self.authentication.start()
         await self.compute.start()
+
+    async def seed_prices(self) -> None:
+        """Adds the prices of the plugins' manifests where the price list has none."""
+        models = [model for plugin in self.plugins.loaded for model in plugin.models]
+        await self.billing.seed_prices(self.plugins.meters, models)
 
     async def close(self) -> None:
         """Ends what works in the background; every call that was served is charged first."""

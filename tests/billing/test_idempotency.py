@@ -1,4 +1,4 @@
-"""Idempotency keys: one request, one charge, one answer, however often it is sent and to whichever process."""
+"""Idempotency keys: one request, one charge, one answer, however often it is sent and to whom."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from skyhook.billing import Billing, IdempotencyKeyReused, Payer, Receipt
 from skyhook.billing.models import IdempotencyRecord
 from skyhook.database import Database
+from skyhook.errors import InvalidInput
 
 from .conftest import Clock, prove, served
 
@@ -117,6 +118,12 @@ async def test_results_are_kept_for_a_day(
     clock.turn(hours=1)
     await billing.maintain()
     assert await kept() == 0
+
+
+@pytest.mark.parametrize("key", ["", "a" * 271, "a\0", "a\n"])
+async def test_what_is_no_key_is_refused_before_the_call(billing: Billing, payer: Payer, key: str) -> None:
+    with pytest.raises(InvalidInput):
+        await billing.idempotency.begin(payer.organization_id, key, "chatComplete", b"request")
 
 
 async def test_a_failed_look_up_leaves_the_key_free(

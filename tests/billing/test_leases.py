@@ -161,6 +161,6 @@ async def test_close_gives_everything_back(billing: Billing, payer: Payer, datab
 
 async def test_organizations_do_not_touch_each_other(billing: Billing, payer: Payer) -> None:
     stranger = Payer(new_id(), None, None, None)
-    with pytest.raises(Exception, match="(?i)foreign key"):
+    with pytest.raises(Exception, match=r"(?i)foreign key"):
         await billing.hold(stranger, TOKENS, None)
     assert await billing.hold(payer, TOKENS, None)

@@ -168,10 +168,10 @@ def test_processes_agree_with_the_model(database_url: str) -> None:
             run = staticmethod(runner.run)
 
         Machine.database = database
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(
             Machine,
             settings=settings(
-                max_examples=12,
+                max_examples=8,
                 stateful_step_count=25,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),

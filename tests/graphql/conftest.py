@@ -48,7 +48,7 @@ def _running() -> Iterator[Server]:
     limits = Limits(body_bytes=200_000, tokens=500, points=500, socket_operations=3)
     engine = Engine(SCHEMA, budget, limits)
     app = Litestar(engine_routes(engine, authenticate, services), openapi_config=None)
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", ws="websockets-sansio")
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

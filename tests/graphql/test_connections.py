@@ -1,11 +1,11 @@
-"""Keyset pagination in both directions, over a real database."""
+"""Keyset pagination in both directions, over real databases."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import msgspec
@@ -41,14 +41,12 @@ UP = Order(Item.made_at, Item.id)
 DOWN = Order(Item.made_at, Item.id, descending=True)
 
 
-@pytest.fixture
-async def session(tmp_path: Path) -> AsyncIterator[AsyncSession]:
+async def fill(url: str) -> None:
     """Nine items, three to each time, so that the id decides within a time."""
-    database = Database(f"sqlite:///{tmp_path / 'items.db'}")
-    async with database.engine.begin() as connection:
-        await connection.run_sync(Tables.metadata.create_all)
-    async with database.write() as writing:
-        writing.add_all(
+    database = Database(url)
+    async with database.write() as session:
+        await (await session.connection()).run_sync(Tables.metadata.create_all)
+        session.add_all(
             Item(
                 id=UUID(int=number),
                 name=str(number),
@@ -57,6 +55,26 @@ async def session(tmp_path: Path) -> AsyncIterator[AsyncSession]:
             )
             for number in range(9)
         )
+    await database.close()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def items_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database that every test here only reads, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('items') / 'items.db'}"
+    else:
+        cluster = request.getfixturevalue("cluster")
+        cluster.sql("CREATE DATABASE items")
+        url = cluster.url("items")
+    asyncio.run(fill(url))
+    return url
+
+
+@pytest.fixture
+async def session(items_url: str) -> AsyncIterator[AsyncSession]:
+    """A session that reads the items."""
+    database = Database(items_url)
     async with database.read() as reading:
         yield reading
     await database.close()

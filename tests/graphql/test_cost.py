@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from graphql import get_introspection_query
 from hypothesis import given
 from hypothesis import strategies as st
 
 from skyhook.graphql import Context, Limits, RateState
 from skyhook.graphql.cost import PageSizeInvalid, Points
 from skyhook.graphql.documents import prepare
-from skyhook.graphql.engine import READS, Engine, Request
+from skyhook.graphql.engine import ANSWERS, STREAMS, Engine, Request
 
 from .example import CALLER, SCHEMA, Budget, Services
 
@@ -131,7 +132,7 @@ async def test_a_query_never_returns_more_than_it_was_charged_for(query: str) ->
     budget = Budget(limit=10**9)
     engine = Engine(SCHEMA, budget, Limits(depth=50, aliases=100, points=10**9))
     context = Context(caller=CALLER, request_id="", client_address="", services=Services())
-    run = await engine.admit(Request(query), context, READS)
+    run = await engine.admit(Request(query), context, ANSWERS)
     answer = await run.answer()
     cost = answer["extensions"]["cost"]["query"]
     assert cost["actual"] == 2 + nodes_of(answer["data"])
@@ -147,12 +148,36 @@ def nodes_of(value: Any) -> int:
     return 0
 
 
+async def test_a_stream_that_is_refused_its_points_gives_none_back() -> None:
+    budget = Budget(limit=15)
+    engine = Engine(SCHEMA, budget, Limits())
+    context = Context(caller=CALLER, request_id="", client_address="", services=Services())
+    query = "subscription { eachNumber { below(first: 10) { pageInfo { endCursor } } } }"
+    run = await engine.admit(Request(query), context, STREAMS)
+    payloads = [payload async for payload in run.events()]
+    assert payloads[-1]["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
+    assert run.cost()["query"]["requested"] == 11
+    assert budget.used == run.cost()["query"]["actual"]
+
+
+async def test_the_schema_is_read_once_for_each_document() -> None:
+    engine = Engine(SCHEMA, Budget(), Limits())
+    query = get_introspection_query()
+    answers = []
+    for _ in range(2):
+        context = Context(caller=None, request_id="", client_address="", services=Services())
+        answers.append(await (await engine.admit(Request(query), context, ANSWERS)).answer())
+    assert answers[0]["data"] is answers[1]["data"]
+    for other in ("{ __typename hello }", "query ($w: Boolean!) { __typename @include(if: $w) }"):
+        assert not engine.documents.operation(other, None).is_introspection
+
+
 async def test_points_come_back_also_when_the_resolver_fails() -> None:
     budget = Budget()
     engine = Engine(SCHEMA, budget, Limits())
     context = Context(caller=CALLER, request_id="", client_address="", services=Services())
     run = await engine.admit(
-        Request("{ brokenPromise numbers(first: 50) { pageInfo { endCursor } } }"), context, READS
+        Request("{ brokenPromise numbers(first: 50) { pageInfo { endCursor } } }"), context, ANSWERS
     )
     await run.answer()
     assert (budget.used, budget.returned) == (2, 50)
@@ -165,5 +190,5 @@ async def test_nobodys_request_draws_from_no_budget() -> None:
 
     engine = Engine(SCHEMA, Closed(), Limits())
     context = Context(caller=None, request_id="", client_address="", services=Services())
-    answer = await (await engine.admit(Request("{ hello }"), context, READS)).answer()
+    answer = await (await engine.admit(Request("{ hello }"), context, ANSWERS)).answer()
     assert answer["extensions"]["cost"]["query"]["limit"] is None

@@ -27,12 +27,12 @@ def test_its_policy_allows_no_inline_script_and_no_other_host(server: Server) ->
     assert "script-src 'self';" in policy
     assert "default-src 'none'" in policy
     assert re.findall(r"<script(?![^>]* src=)", response.text) == []
-    assert re.findall(r"(?:src|href)=\"(?!/graphql/)", response.text) == []
+    assert re.findall(r"(?:src|href)=\"(?!/graphql/|data:,\")", response.text) == []
 
 
 def test_all_its_files_are_served_from_this_package(server: Server) -> None:
     page = httpx.get(server.url, headers=BROWSER).text
-    addresses = re.findall(r"(?:src|href)=\"([^\"]+)\"", page)
+    addresses = re.findall(r"(?:src|href)=\"(/[^\"]+)\"", page)
     assert {address.rsplit("/", 1)[1] for address in addresses} == set(ASSETS)
     for address in addresses:
         response = httpx.get(server.url.replace("/graphql", address))
@@ -46,7 +46,9 @@ def test_no_other_file_is_served(server: Server) -> None:
         assert httpx.get(f"{server.url}/static/x/{name}").status_code == 404
 
 
-def test_a_browser_that_asks_a_query_gets_its_answer(server: Server) -> None:
+def test_a_link_to_a_query_opens_graphiql_in_a_browser_and_answers_others(server: Server) -> None:
+    response = httpx.get(f"{server.url}?query={{hello}}", headers=BROWSER)
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
     response = httpx.get(f"{server.url}?query={{hello}}", headers={"Accept": "application/json"})
     assert response.json()["data"] == {"hello": "Hello, you!"}
 

@@ -77,6 +77,26 @@ def test_a_plugin_with_a_field_of_the_core_collides() -> None:
     assert caught.value.plugin == "hello"
 
 
+async def test_two_fields_may_have_one_python_name() -> None:
+    def query(name: str) -> type:
+        class Query:
+            @strawberry.field(name=name, description="Says its name.")
+            def models(self) -> str:
+                return name
+
+        return strawberry.type(Query)
+
+    plugins = [plugin("one", query=query("oneModels")), plugin("two", query=query("twoModels"))]
+    result = await compose([], plugins).execute("{ oneModels twoModels }")
+    assert result.data == {"oneModels": "oneModels", "twoModels": "twoModels"}
+
+
+def test_a_field_without_a_resolver_is_refused() -> None:
+    query = strawberry.type(type("Query", (), {"__annotations__": {"demo_x": str}}))
+    with pytest.raises(SchemaError, match="its query field 'demoX' has no resolver"):
+        compose([], [plugin(query=query)])
+
+
 def test_two_types_of_one_name_collide() -> None:
     parts = [plugin(name, query=root(f"{name}_x", thing())) for name in ("one", "two")]
     with pytest.raises(Collision, match="plugin 'two': its type 'Thing' is already that of plugin 'one'"):
@@ -104,17 +124,21 @@ def test_two_connections_over_types_of_their_own_do_not_collide() -> None:
             ) -> Any:
                 return None
 
-        Query.page.type_annotation = None  # type: ignore[attr-defined]
-        Query.page.type = Connection[kind]  # type: ignore[attr-defined]
+        Query.page.type_annotation = None
+        Query.page.type = Connection[kind]
         return strawberry.type(Query)
 
-    compose([], [plugin("one", query=page(thing("One"))), plugin("two", query=page(thing("Two")))])
+    parts = [plugin("one", query=page(thing("One"))), plugin("two", query=page(thing("Two")))]
+    exported = export_schema(compose([], parts))
+    assert "): OneConnection!" in exported
+    assert "): TwoConnection!" in exported
 
 
 @pytest.mark.parametrize("kind", ["query", "mutation", "subscription"])
 def test_every_field_of_a_plugin_has_a_description(kind: str) -> None:
+    roots: dict[str, Any] = {kind: root("demo_x", description=None)}
     with pytest.raises(Undocumented, match=f"its {kind} field 'demoX' has no description"):
-        compose([], [plugin(**{kind: root("demo_x", description=None)})])
+        compose([], [plugin(**roots)])
 
 
 def test_every_type_of_a_plugin_has_a_description() -> None:

@@ -63,6 +63,15 @@ def test_a_query_and_a_mutation_are_one_event(client: httpx.Client) -> None:
     assert answer["data"] == {"record": {"name": "x"}}
 
 
+def test_get_streams_what_only_reads(client: httpx.Client) -> None:
+    response = client.get("", params={"query": "subscription { count(to: 1) }"}, headers=STREAM)
+    assert [name for name, _ in events(response)] == ["next", "complete"]
+    mutation = 'mutation { record(input: {name: "x", amount: 1}) { name } }'
+    response = client.get("", params={"query": mutation}, headers=STREAM)
+    assert response.status_code == 405
+    assert response.json()["errors"][0]["extensions"]["code"] == "METHOD_NOT_ALLOWED"
+
+
 def test_each_event_draws_the_points_of_its_own_nodes(client: httpx.Client, server: Server) -> None:
     query = "subscription { eachNumber { value below(first: 10) { edges { node { value } } } } }"
     *nexts, (_, final) = stream(client, query)
@@ -123,6 +132,16 @@ def test_a_client_that_leaves_cancels_the_resolver(client: httpx.Client, server:
     started = time.monotonic()
     wait_until(lambda: server.services.closed == 1)
     assert time.monotonic() - started < 1
+
+
+def test_a_stream_that_is_always_ready_leaves_others_their_turn(server: Server, client: httpx.Client) -> None:
+    with client.stream("POST", "", json={"query": "subscription { flood }"}, headers=STREAM) as response:
+        chunks = response.iter_raw(65_536)
+        for _ in range(20):
+            for _ in range(10):
+                next(chunks)
+            assert httpx.post(server.url, json={"query": "{ hello }"}, timeout=2).status_code == 200
+    wait_until(lambda: server.services.closed == 1)
 
 
 def test_a_slow_client_slows_the_resolver(server: Server) -> None:

@@ -64,10 +64,16 @@ class Answer:
     def _parse(self, text: str) -> list[Delta]:
         if self._parser is not None:
             return self._as_deltas(self._parser.feed(text))
-        return [Delta(text=text)] if text else []
+        return self._as_deltas([text]) if text else []
 
     def _as_deltas(self, parts: list[str | ToolCall]) -> list[Delta]:
-        deltas = [Delta(text=part) if isinstance(part, str) else Delta(tool_call=part) for part in parts]
+        so_far = self.completion_tokens
+        deltas = [
+            Delta(text=part, completion_tokens=so_far)
+            if isinstance(part, str)
+            else Delta(tool_call=part, completion_tokens=so_far)
+            for part in parts
+        ]
         self._called = self._called or any(delta.tool_call for delta in deltas)
         return deltas
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from skyhook.function import function
 from skyhook_functions.chat.answer import Answer, joined
 from skyhook_functions.chat.messages import Completion, Count, CountRequest, Delta, GenerateRequest
@@ -137,7 +139,11 @@ class ChatModel:
         with self._models.use(request.model) as model:
             checkpoint = model.checkpoint
             prompt = checkpoint.prompt(request.messages, request.tools)
-            stream = model.scheduler.submit(prompt, request.sampling, request.cache_salt)
+            sampling = request.sampling
+            if sampling.fits_context:
+                left = max(1, model.scheduler.context_tokens - len(prompt))
+                sampling = replace(sampling, max_tokens=min(sampling.max_tokens, left))
+            stream = model.scheduler.submit(prompt, sampling, request.cache_salt)
             answer = Answer(checkpoint.decode, checkpoint.hidden, request.sampling.stop, bool(request.tools))
             try:
                 yield Delta(prompt_tokens=len(prompt))

@@ -51,6 +51,8 @@ class Sampling(Struct, frozen=True, omit_defaults=True):
     """The answer ends before the first of these strings that is completed."""
     seed: int | None = None
     """The same seed and prompt give the same tokens; without one, each answer is drawn anew."""
+    fits_context: bool = False
+    """Cuts `max_tokens` down to what the prompt leaves of the context, instead of refusing the request."""
 
 
 class GenerateRequest(Struct, frozen=True, omit_defaults=True):
@@ -78,7 +80,7 @@ class UpstreamRequest(Struct, frozen=True, omit_defaults=True):
 
 
 class Delta(Struct, frozen=True, omit_defaults=True):
-    """A part of an answer. The first carries `prompt_tokens`; the last `finish_reason` and the other counts.
+    """A part of an answer. The first carries `prompt_tokens`; the last `finish_reason` and `cached_tokens`.
 
     One without any field says only that the stream lives, so that a caller can close it.
     """
@@ -89,7 +91,7 @@ class Delta(Struct, frozen=True, omit_defaults=True):
     """"stop", "length" or "tool_calls"."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    """Tokens that the model made, the one that ended the answer included."""
+    """Tokens that the model made so far; in the last part with the one that ended the answer."""
     cached_tokens: int | None = None
     """Tokens of the prompt that came from the prompt cache."""
 

@@ -15,6 +15,8 @@ from skyhook_functions.chat.messages import Sampling
 NUCLEUS = 256
 """So many of the likeliest tokens are sorted for top-p; the whole vocabulary only if they do not reach it."""
 
+SMALLEST_TEMPERATURE = 1e-30
+
 
 class Sampler:
     """The sampling of the rows of one batch, in their order.
@@ -30,7 +32,8 @@ class Sampler:
         random = [row for row, s in enumerate(settings) if s.temperature > 0]
         self._plain = torch.tensor([row for row in random if settings[row].top_p == 1], dtype=torch.long)
         self._nucleus = torch.tensor([row for row in random if settings[row].top_p < 1], dtype=torch.long)
-        self._temperature = torch.tensor([[s.temperature] for s in settings])
+        # One too small for 32 bits would be a division of 0 by 0.
+        self._temperature = torch.tensor([[s.temperature] for s in settings]).clamp(min=SMALLEST_TEMPERATURE)
         self._top_p = torch.tensor([[s.top_p] for s in settings], dtype=torch.float64)
 
     def sample(self, logits: Tensor) -> Tensor:
@@ -70,7 +73,7 @@ def _draw_nucleus(probabilities: Tensor, top_p: Tensor, uniform: Tensor) -> Tens
     values, tokens = probabilities.topk(min(NUCLEUS, probabilities.shape[-1]))
     cumulated = values.double().cumsum(-1)
     if bool((cumulated[:, -1:] < top_p).any()) and values.shape[-1] < probabilities.shape[-1]:
-        values, tokens = probabilities.sort(-1, descending=True, stable=True)
+        values, tokens = probabilities.sort(dim=-1, descending=True)
         cumulated = values.double().cumsum(-1)
     last = torch.searchsorted(cumulated, top_p).clamp_(max=cumulated.shape[-1] - 1)
     target = uniform * cumulated.gather(-1, last)

@@ -33,6 +33,8 @@ SMALLEST_CHUNK = 16
 LARGEST_CHUNK = 2048
 SMALL_MODEL = 20_000_000
 """Parameters below which a second thread costs more than it brings."""
+THREADS = int(torch.get_num_threads())
+"""What torch chose for this machine; read once, since a new thread starts with what another one set last."""
 
 
 class Scheduler:
@@ -92,15 +94,13 @@ class Scheduler:
     def _run(self) -> None:
         torch.set_num_threads(threads_for(self._checkpoint.model))  # of this thread's passes only
         with torch.inference_mode():
-            while True:
-                self._receive()
-                if self._closed:
-                    self._fail(RuntimeError("the scheduler was closed"))
-                    return
+            while not self._closed:
                 try:
+                    self._receive()
                     self._advance()
                 except Exception as error:  # the streams get it; the model stays usable
                     self._fail(error)
+        self._fail(RuntimeError("the scheduler was closed"))
 
     def _advance(self) -> None:
         self._admit()
@@ -303,7 +303,7 @@ class _Step:
 def threads_for(model: PreTrainedModel) -> int:
     """How many threads a forward pass of the model should use."""
     small = sum(p.numel() for p in model.parameters()) < SMALL_MODEL
-    return 1 if small else int(torch.get_num_threads())
+    return 1 if small else THREADS
 
 
 def _sampler(streams: list[Stream]) -> Sampler:

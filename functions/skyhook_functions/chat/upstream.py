@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from skyhook.function import FunctionError, function
 from skyhook_functions.chat.answer import joined
 from skyhook_functions.chat.messages import (
@@ -50,14 +52,15 @@ class UpstreamChat:
     def generate(self, request: UpstreamRequest) -> Iterator[Delta]:
         """The answer as the server sends it.
 
-        Servers count at the end: the last Delta carries all counts, or none where the server sent no usage.
+        Servers count at the end. Until then, and where a server sends no usage at all, the counts are
+        estimates: a quarter of the prompt's bytes, and one token for each piece of the answer.
         Raises UPSTREAM_REFUSED, UPSTREAM_RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_TIMEOUT and
         UPSTREAM_BAD_RESPONSE.
         """
         with _errors(request.base_url):
             stream = self._client(request).chat.completions.create(**_parameters(request))
             with stream:
-                yield from _deltas(stream)
+                yield from _deltas(stream, _estimated_prompt_tokens(request))
 
     def complete(self, request: UpstreamRequest) -> Completion:
         """The whole answer. Raises what `generate` raises."""
@@ -84,16 +87,23 @@ class UpstreamChat:
             return self._clients[address]
 
 
-def _deltas(stream: Stream[ChatCompletionChunk]) -> Iterator[Delta]:
-    """The server's chunks as Deltas. The counts come with the last one, since servers send them there."""
+def _estimated_prompt_tokens(request: UpstreamRequest) -> int:
+    return -(-len(msgspec.json.encode((request.messages, request.tools))) // 4)
+
+
+def _deltas(stream: Stream[ChatCompletionChunk], prompt_tokens: int) -> Iterator[Delta]:
+    """The server's chunks as Deltas; `prompt_tokens` is an estimate until the server's own count comes."""
     calls: dict[int, list[str]] = {}
-    reason, usage = None, None
+    reason, usage, pieces = None, None, 0
+    yield Delta(prompt_tokens=prompt_tokens)
     for chunk in stream:
         usage = chunk.usage or usage
         for choice in chunk.choices[:1]:
             if choice.delta.content:
-                yield Delta(text=choice.delta.content)
+                pieces += 1
+                yield Delta(text=choice.delta.content, completion_tokens=pieces)
             for part in choice.delta.tool_calls or []:
+                pieces += 1
                 _add_part(calls, part)
             reason = choice.finish_reason or reason
     for call_id, name, arguments in calls.values():
@@ -105,8 +115,8 @@ def _deltas(stream: Stream[ChatCompletionChunk]) -> Iterator[Delta]:
     details = usage.prompt_tokens_details if usage else None
     yield Delta(
         finish_reason="tool_calls" if calls else FINISH_REASONS.get(reason, "stop"),
-        prompt_tokens=usage.prompt_tokens if usage else None,
-        completion_tokens=usage.completion_tokens if usage else None,
+        prompt_tokens=usage.prompt_tokens if usage else prompt_tokens,
+        completion_tokens=usage.completion_tokens if usage else pieces,
         cached_tokens=details.cached_tokens if details else None,
     )
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
@@ -75,6 +75,22 @@ class Accounts:
             raise NotFound("There is no such organization.")
         return organization
 
+    async def organization_named(self, slug: str) -> Organization:
+        """Raises NotFound."""
+        async with self._database.read() as session:
+            organization = await session.scalar(select(Organization).where(Organization.slug == slug))
+        if organization is None:
+            raise NotFound(f"There is no organization {slug!r}.")
+        return organization
+
+    async def user_named(self, email: str) -> User:
+        """Raises NotFound."""
+        async with self._database.read() as session:
+            user = await session.scalar(select(User).where(User.email == email.strip().lower()))
+        if user is None:
+            raise NotFound(f"There is no user with the address {email!r}.")
+        return user
+
     async def organizations_of(self, user_id: UUID) -> Sequence[Organization]:
         """The organizations that a user is a member of, by name."""
         query = (
@@ -91,11 +107,6 @@ class Accounts:
         async with self._database.read() as session:
             found = await session.scalars(select(User).where(User.id.in_(ids)))
             return {user.id: user for user in found}
-
-    async def user_count(self) -> int:
-        """How many users the instance has; none before its first start."""
-        async with self._database.read() as session:
-            return await session.scalar(select(func.count()).select_from(User)) or 0
 
     async def set_role(self, caller: Caller, member_id: UUID, role: Role) -> Member:
         """Gives a member another role. Raises NotFound, or LastOwner."""

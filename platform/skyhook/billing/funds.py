@@ -78,10 +78,11 @@ async def available(session: AsyncSession, accounts: FundAccounts) -> int:
     return int(row.balance - row.held)
 
 
-async def set_budget(session: AsyncSession, accounts: FundAccounts, budget: int) -> None:
-    """Makes what was ever funded, spent or not, equal to `budget`.
+async def set_budget(session: AsyncSession, accounts: FundAccounts, budget: int) -> bool:
+    """Makes what was ever funded, spent or not, equal to `budget`; whether it is so now.
 
-    Of a budget that was lowered, what server processes have leased is taken once they have given it back.
+    It is not while a budget was lowered below what is spent and leased: then it must be set again once
+    the server processes have given back what they leased.
     """
     left = await available(session, accounts)
     balances = await session.scalars(
@@ -93,3 +94,4 @@ async def set_budget(session: AsyncSession, accounts: FundAccounts, budget: int)
     elif min(-change, left) > 0:
         movement = Movement(accounts.funded, accounts.source, min(-change, left))
         await post(session, [movement], reference="budget")
+    return change >= -left

@@ -17,9 +17,13 @@ from skyhook.billing.calls import IdempotentResult
 from skyhook.billing.errors import IdempotencyKeyReused
 from skyhook.billing.models import IdempotencyRecord
 from skyhook.database import Database
+from skyhook.errors import InvalidInput
 
 KEPT = timedelta(hours=24)
 """How long a result is kept, at least; a sweep deletes it then."""
+
+LONGEST_KEY = 270
+"""In characters."""
 
 _RECORDS = IdempotencyRecord.metadata.tables[IdempotencyRecord.__tablename__]
 
@@ -54,8 +58,12 @@ class Idempotency:
         """The stored result, or None: go on, then call `Billing.settle` or `abandon`.
 
         Waits for a running call with the same key in this process. Raises IdempotencyKeyReused where the key
-        belongs to another request.
+        belongs to another request, InvalidInput where it is no key.
         """
+        if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
+            raise InvalidInput(
+                f"An idempotency key has 1 to {LONGEST_KEY} printable characters.", field="idempotencyKey"
+            )
         name = (organization_id, key)
         while (running := self._running.get(name)) is not None:
             if (running.operation, running.fingerprint) != (operation, fingerprint):

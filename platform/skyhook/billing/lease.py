@@ -28,6 +28,11 @@ class Lease:
         """Whether it expired: its calls are charged to the fund directly."""
 
     @property
+    def open_hold(self) -> UUID | None:
+        """What its calls are captured from; None where it was lost."""
+        return None if self.lost else self.hold_id
+
+    @property
     def free(self) -> int:
         """What can be promised to calls."""
         return self.remaining - self.promised

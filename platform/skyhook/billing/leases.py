@@ -44,8 +44,9 @@ class _Till:
     def __init__(self, now: datetime) -> None:
         self.lease: Lease | None = None
         self.budget: int | None = None
-        """A key's budget as the latest call knows it, and as the fund was last set to it."""
+        """A key's budget as the latest call knows it."""
         self.funded: int | None = None
+        """The budget that the fund is set to; None while it still has to be set, or has none."""
         self.waiting: list[tuple[int, asyncio.Future[Lease]]] = []
         self.trip: asyncio.Task[None] | None = None
         self.slice = 0
@@ -72,7 +73,7 @@ class LeaseBook:
         if till is None:
             till = self._tills[fund] = _Till(self._clock())
         lease = till.lease
-        if lease is not None and till.trip is None and lease.free >= amount and till.budget == budget:
+        if lease is not None and till.trip is None and lease.free >= amount and till.funded == budget:
             lease.promise(amount)
             return lease
         till.budget = budget
@@ -111,6 +112,8 @@ class LeaseBook:
                         future.set_exception(refusal(fund, amount, left + lease.free))
         finally:
             till.trip = None
+            if till.lease is None and self._tills.get(fund) is till:
+                del self._tills[fund]
 
     async def _enlarge(self, fund: Fund, till: _Till, amounts: list[int]) -> tuple[Lease, int]:
         """Leases what the calls need, or as many of them as there is for; also what is left in the fund."""
@@ -124,8 +127,7 @@ class LeaseBook:
                 await self._give_back_free(session, lease)
             accounts = lease.accounts if lease is not None else await open_fund(session, fund)
             await expire(session, accounts.funded, now)
-            if budget is not None:
-                await set_budget(session, accounts, budget)
+            is_set = budget is None or await set_budget(session, accounts, budget)
             left = await available(session, accounts)
             free = 0 if lease is None else lease.free
             taken = self._slice(till, _need(amounts, free, left), left, now)
@@ -136,7 +138,7 @@ class LeaseBook:
             lease = till.lease = Lease(fund, accounts, hold_id)
         lease.hold_id = hold_id
         lease.remaining += taken
-        till.funded = budget
+        till.funded = budget if is_set else None
         return lease, left - taken
 
     @staticmethod

@@ -51,7 +51,7 @@ class IdempotencyRecord(Base):
     __table_args__ = (Index("ix_idempotency_records_created_at", "created_at"),)
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    key: Mapped[str] = mapped_column(String(270), primary_key=True)
     operation: Mapped[str] = mapped_column(String(80))
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary(64))
     """A digest of the request, told apart from other requests with the same key."""

@@ -19,7 +19,9 @@ _CHECKS = {
           ON used.transfer_id = paid.transfer_id
         WHERE COALESCE(paid.total, 0) <> COALESCE(used.total, 0)
     """,
-    "an event has a cost and no transfer": "SELECT id FROM usage_events WHERE cost <> 0 AND transfer_id IS NULL",
+    "an event has a cost and no transfer": """
+        SELECT id FROM usage_events WHERE cost <> 0 AND transfer_id IS NULL
+    """,
     "an idempotency record names no event": """
         SELECT r.key FROM idempotency_records r
         LEFT JOIN usage_events e ON e.id = r.usage_event_id WHERE e.id IS NULL

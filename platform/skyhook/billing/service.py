@@ -14,7 +14,7 @@ from skyhook.billing.calls import Balance, Hold, Payer, Receipt, Served
 from skyhook.billing.funds import Fund, month_of
 from skyhook.billing.idempotency import Idempotency
 from skyhook.billing.leases import LeaseBook
-from skyhook.billing.prices import PriceList, seed
+from skyhook.billing.prices import PriceList, seed, set_price
 from skyhook.billing.settlement import Settlement
 from skyhook.clock import new_id
 from skyhook.database import Database
@@ -46,7 +46,7 @@ class Billing:
 
     async def start(self) -> None:
         """Loads the prices and keeps the leases alive from here on."""
-        await self._load_prices()
+        await self.load_prices()
         self._renew_at, self._sweep_at = self._clock() + RENEW_EVERY, self._clock() + SWEEP_EVERY
         self._maintenance = asyncio.create_task(self._maintain_forever())
 
@@ -62,7 +62,15 @@ class Billing:
         """Adds the prices of the plugins' manifests where the price list has none."""
         async with self._database.write() as session:
             await seed(session, meters, models)
-        await self._load_prices()
+        await self.load_prices()
+
+    async def set_prices(self, model: str, prices: Mapping[str, int]) -> None:
+        """A model's own prices from now on, nano-dollars for each unit by meter. Raises UnknownMeter."""
+        async with self._database.write() as session:
+            await self.prices.load(session)
+            self.prices.cost(dict.fromkeys(prices, 0), None)
+            for meter, price in prices.items():
+                await set_price(session, meter, model, price, self._clock())
 
     def cost(self, quantities: Mapping[str, int], model: str | None) -> int:
         """What these quantities cost now. Raises UnknownMeter, InvalidInput."""
@@ -121,7 +129,7 @@ class Billing:
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_EVERY
             await self._sweep(now)
-            await self._load_prices()
+            await self.load_prices()
 
     async def _sweep(self, now: datetime) -> None:
         async with self._database.read() as session:
@@ -132,7 +140,8 @@ class Billing:
         async with self._database.write() as session:
             await self.idempotency.sweep(session)
 
-    async def _load_prices(self) -> None:
+    async def load_prices(self) -> None:
+        """Reads the price list anew."""
         async with self._database.read() as session:
             await self.prices.load(session)
 

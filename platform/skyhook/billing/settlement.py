@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -173,11 +172,7 @@ class Settlement:
         return [item for item in batch if item.usage.id not in written]
 
     async def _write(self, batch: Sequence[_Item]) -> Mapping[UUID, Winner]:
-        """One transaction; returns, by usage event, whose result stands where another call was first."""
-        return await self._database.write_at_once(partial(self._write_with, batch=batch))
-
-    def _write_with(self, connection: Connection, batch: Sequence[_Item]) -> Mapping[UUID, Winner]:
-        """The statements of a batch, in a thread on SQLite; nothing of this process changes in between.
+        """One transaction; returns, by usage event, whose result stands where another call was first.
 
         Rows that other processes write too are touched in one order everywhere: idempotency keys, hours, then
         each account after its hold. The accounts come last: they are locked for the shortest time.
@@ -187,50 +182,51 @@ class Settlement:
             for item in batch
             if item.served.idempotency is not None
         ]
-        winners = self._idempotency.store(connection, results) if results else {}
-        first = [item for item in batch if item.usage.id not in winners] if winners else batch
-        if first:
-            entries, transfers = self._entries(first)
-            record(connection, [item.usage for item in first], transfers)
-            if entries:
-                connection.execute(_INSERT_ENTRIES, entries)
-        return winners
 
-    def _entries(self, items: Sequence[_Item]) -> tuple[list[dict[str, Any]], dict[UUID, UUID]]:
+        holds = {lease: lease.open_hold for item in batch for lease in item.leases}
+
+        def work(connection: Connection) -> Mapping[UUID, Winner]:
+            winners = self._idempotency.store(connection, results) if results else {}
+            first = [item for item in batch if item.usage.id not in winners] if winners else batch
+            if first:
+                entries, transfers = self._entries(first, holds)
+                record(connection, [item.usage for item in first], transfers)
+                if entries:
+                    connection.execute(_INSERT_ENTRIES, entries)
+            return winners
+
+        return await self._database.write_at_once(work)
+
+    def _entries(
+        self, items: Sequence[_Item], holds: Mapping[Lease, UUID | None]
+    ) -> tuple[list[dict[str, Any]], dict[UUID, UUID]]:
         """The ledger's rows, one transfer for each account, and the transfer that paid by usage event."""
-        sums: dict[tuple[UUID, UUID | None], tuple[Lease, int]] = {}
-        transfers: dict[UUID, UUID] = {}
-        paid: dict[UUID, UUID] = {}
+        sums: dict[Lease, int] = {}
         for item in items:
-            cost = item.usage.cost
-            if not cost:
-                continue
-            for lease in item.leases:
-                account = lease.accounts.funded
-                key = (account, None if lease.lost else lease.hold_id)
-                sums[key] = (lease, sums[key][1] + cost if key in sums else cost)
-                if account not in transfers:
-                    transfers[account] = new_id()
-            paid[item.usage.id] = transfers[item.leases[0].accounts.funded]
+            if item.usage.cost:
+                for lease in item.leases:
+                    sums[lease] = sums.get(lease, 0) + item.usage.cost
+        # By account, and what is captured from a hold first: the order in which everybody locks.
+        leases = sorted(sums, key=lambda lease: (lease.accounts.funded, holds[lease] is None))
+        transfers: dict[UUID, UUID] = {}
         at = self._clock()
         rows = [
             {
                 "id": new_id(),
-                "transfer_id": transfers[account],
+                "transfer_id": transfers.setdefault(lease.accounts.funded, new_id()),
                 "position": position,
-                "debit_account_id": account,
+                "debit_account_id": lease.accounts.funded,
                 "credit_account_id": lease.accounts.spent,
                 "asset": lease.accounts.asset,
-                "amount": amount,
-                "hold_id": hold_id,
+                "amount": sums[lease],
+                "hold_id": holds[lease],
                 "reference": "usage",
                 "created_at": at,
             }
-            for position, ((account, hold_id), (lease, amount)) in enumerate(
-                sorted(sums.items(), key=lambda item: (item[0][0], item[0][1] is None))
-            )
+            for position, lease in enumerate(leases)
         ]
-        return rows, paid
+        paid_by = {lease: transfers[lease.accounts.funded] for lease in leases}
+        return rows, {item.usage.id: paid_by[item.leases[0]] for item in items if item.usage.cost}
 
     def _succeed(self, batch: Sequence[_Item], winners: Mapping[UUID, Winner]) -> None:
         for item in batch:

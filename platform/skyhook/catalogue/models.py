@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, String
+from sqlalchemy import CheckConstraint, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from skyhook.clock import now
@@ -28,6 +27,4 @@ class AddedModel(Base):
     """The environment variable that holds the upstream's key; the key itself is not stored."""
     tier: Mapped[str] = mapped_column(String(20))
     context_tokens: Mapped[int] = mapped_column()
-    prices: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    """Nano-dollars for each unit, by meter."""
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,8 +33,6 @@ class CatalogueModel:
     tier: str
     context_tokens: int
     description: str
-    prices: Mapping[str, int]
-    """Nano-dollars for each unit by meter, where they differ from the meters' own."""
     upstream_name: str | None = None
     api_key_variable: str | None = None
 
@@ -42,8 +40,10 @@ class CatalogueModel:
 class Catalogue:
     """The models of the plugins' manifests and those that an operator added."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, before_change: Callable[[], Awaitable[None]]) -> None:
+        """`before_change` is awaited before a changed list is used: a new model's prices are read first."""
         self._database = database
+        self._before_change = before_change
         self._brought: dict[str, CatalogueModel] = {}
         self._added: dict[str, CatalogueModel] = {}
         self._read_at = float("-inf")
@@ -62,7 +62,6 @@ class Catalogue:
                         tier=model.tier,
                         context_tokens=model.context_tokens,
                         description=model.description,
-                        prices=model.prices,
                     )
 
     async def get(self, plugin: str, name: str) -> CatalogueModel:
@@ -101,7 +100,6 @@ class Catalogue:
                     api_key_variable=model.api_key_variable,
                     tier=model.tier,
                     context_tokens=model.context_tokens,
-                    prices=dict(model.prices),
                 )
             )
         self._read_at = float("-inf")
@@ -121,7 +119,10 @@ class Catalogue:
             return
         async with self._database.read() as session:
             rows = (await session.scalars(select(AddedModel).order_by(AddedModel.name))).all()
-        self._added = {row.name: _from_row(row) for row in rows}
+        added = {row.name: _from_row(row) for row in rows}
+        if added != self._added:
+            await self._before_change()
+        self._added = added
         self._read_at = time.monotonic()
 
 
@@ -135,7 +136,6 @@ def _from_row(row: AddedModel) -> CatalogueModel:
         tier=row.tier,
         context_tokens=row.context_tokens,
         description="",
-        prices=row.prices,
         upstream_name=row.upstream_name,
         api_key_variable=row.api_key_variable,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from skyhook import __version__
-from skyhook.cli import keys, models, plugins, schema, server
+from skyhook.cli import credit, keys, models, organizations, plugins, schema, server
 
 
 @click.group()
@@ -21,4 +21,6 @@ main.add_command(server.migrate)
 main.add_command(models.models)
 main.add_command(plugins.plugins)
 main.add_command(keys.keys)
+main.add_command(organizations.organizations)
+main.add_command(credit.credit)
 main.add_command(schema.schema)

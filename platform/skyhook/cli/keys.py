@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import click
-from sqlalchemy import select
 
-from skyhook.accounts.models import Organization
 from skyhook.cli.run import with_services
 from skyhook.keys.service import KeyLimits
 from skyhook.operations.caller import Caller
@@ -25,10 +23,7 @@ def create(organization: str, name: str, scopes: tuple[str, ...]) -> None:
     """Create a key for ORGANIZATION (its slug) and print it, this once."""
 
     async def work(services: Services) -> str:
-        async with services.database.read() as session:
-            found = await session.scalar(select(Organization).where(Organization.slug == organization))
-        if found is None:
-            raise click.ClickException(f"There is no organization {organization!r}.")
+        found = await services.accounts.organization_named(organization)
         caller = Caller(found.id, None, None, frozenset({"*"}))
         _, text = await services.keys.create(caller, name, KeyLimits(scopes=scopes))
         return text

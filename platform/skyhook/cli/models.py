@@ -9,6 +9,7 @@ import click
 
 from skyhook.catalogue.service import CatalogueModel
 from skyhook.cli.run import with_services
+from skyhook.services import Services
 
 
 @click.group()
@@ -59,11 +60,16 @@ def add(
         tier=tier,
         context_tokens=context_tokens,
         description="",
-        prices=_prices(prices),
         upstream_name=upstream_name,
         api_key_variable=api_key_variable,
     )
-    with_services(lambda services: services.catalogue.add(model))
+
+    async def work(services: Services) -> None:
+        await services.seed_prices()
+        await services.billing.set_prices(name, _prices(prices))
+        await services.catalogue.add(model)
+
+    with_services(work)
     click.echo(f"Added {name}. A running server knows it within seconds.")
 
 

@@ -27,6 +27,7 @@ from graphql import (
     VariableNode,
     get_named_type,
 )
+
 from skyhook.errors import InvalidInput
 from skyhook.graphql.limits import PAGE_MAXIMUM
 

@@ -6,11 +6,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
-from graphql.execution.collect_fields import FragmentDetails
-from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
-
 from graphql import (
+    ExecutionResult,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
@@ -22,6 +19,10 @@ from graphql import (
     specified_rules,
     validate,
 )
+from graphql.execution.collect_fields import FragmentDetails
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
 from skyhook.errors import SkyhookError
 from skyhook.graphql.cost import Plan, Planner
 from skyhook.graphql.errors import (
@@ -37,7 +38,7 @@ RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 _ERRORS_SHOWN = 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Operation:
     """One operation of a document, ready to run as often as it is asked for."""
 
@@ -45,6 +46,18 @@ class Operation:
     fragments: dict[str, FragmentDefinitionNode]
     details: dict[str, FragmentDetails]
     plan: Plan
+    known_result: ExecutionResult | None = None
+    """The result of an introspection, which is the same each time, takes long, and needs no key."""
+
+    @property
+    def is_introspection(self) -> bool:
+        """Whether the operation reads the schema and nothing else, without variables."""
+        return (
+            self.kind is OperationType.QUERY
+            and not self.node.variable_definitions
+            and self.plan.fixed.roots == 0
+            and not self.plan.terms
+        )
 
     @property
     def kind(self) -> OperationType:

@@ -8,10 +8,6 @@ from contextlib import aclosing
 from typing import Any, TypeAlias
 
 import msgspec
-from strawberry import Schema
-from strawberry.execution import optimized_is_awaitable
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
-
 from graphql import (
     ExecutionResult,
     GraphQLError,
@@ -21,6 +17,10 @@ from graphql import (
     default_type_resolver,
     map_source_to_response_event,
 )
+from strawberry import Schema
+from strawberry.execution import optimized_is_awaitable
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
 from skyhook.errors import SkyhookError
 from skyhook.graphql.budget import UNLIMITED, RateBudget, RateState
 from skyhook.graphql.context import Context
@@ -38,7 +38,6 @@ from skyhook.graphql.limits import Limits, QueryTooExpensive
 Payload: TypeAlias = dict[str, Any]
 """A GraphQL response: `data`, `errors`, `extensions`."""
 
-READS = frozenset({OperationType.QUERY})
 ANSWERS = frozenset({OperationType.QUERY, OperationType.MUTATION})
 STREAMS = frozenset(OperationType)
 
@@ -132,22 +131,29 @@ class Run:
 
     async def draw(self, points: int) -> None:
         """Takes points from the caller's budget. Raises a SkyhookError where they are not there."""
-        self._drawn += points
         caller = self.context.caller_or_none
         if caller is not None and points:
             self._state = await self._budget.take(caller, points)
+        self._drawn += points
 
     async def answer(self) -> Payload:
         """Executes a query or mutation."""
         try:
-            result: Any = self._executor.execute_operation()
-            if optimized_is_awaitable(result):
-                result = await result
+            result = self.operation.known_result or await self._execute()
         finally:
             self._settle()
         payload = self._payload(result)
         payload["extensions"] = {"cost": self.cost()}
         return payload
+
+    async def _execute(self) -> ExecutionResult:
+        result: Any = self._executor.execute_operation()
+        if optimized_is_awaitable(result):
+            result = await result
+        if self.operation.is_introspection:
+            self.operation.known_result = result
+        executed: ExecutionResult = result
+        return executed
 
     async def events(self) -> AsyncGenerator[Payload, None]:
         """Executes any operation as a stream; closing it early runs the resolver's `finally` blocks.

@@ -8,9 +8,9 @@ import secrets
 from collections.abc import Iterable
 from typing import Any
 
+from graphql import FieldNode, GraphQLError, GraphQLFormattedError
 from strawberry.exceptions import StrawberryInputCoercionError
 
-from graphql import FieldNode, GraphQLError, GraphQLFormattedError
 from skyhook.errors import InvalidInput, SkyhookError
 
 logger = logging.getLogger("skyhook.graphql")

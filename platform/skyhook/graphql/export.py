@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from strawberry import Schema
-
 from graphql import build_schema, find_breaking_changes, lexicographic_sort_schema, print_schema
+from strawberry import Schema
 
 
 def export_schema(schema: Schema) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
+from graphql import OperationType
 from litestar.types import Receive, Scope, Send
 
 from skyhook.errors import SkyhookError
 from skyhook.graphql import graphiql, media, sse
 from skyhook.graphql.context import Authenticate, Context, idempotency_key
-from skyhook.graphql.engine import ANSWERS, READS, STREAMS, Engine, Request, encode
+from skyhook.graphql.engine import ANSWERS, STREAMS, Engine, Request, encode
 from skyhook.graphql.errors import (
     BadRequest,
     BadVariable,
@@ -52,19 +53,20 @@ class Handler:
         head = Head.of(scope)
         media_type = media.negotiate(head.accept)
         try:
-            if media_type == media.HTML and head.method in ("GET", "HEAD") and not scope["query_string"]:
+            if media_type == media.HTML and head.method in ("GET", "HEAD"):
                 await graphiql.send_page(send, self._page, head.method)
                 return
             if media_type is None or media_type == media.HTML:
                 raise NotAcceptable(f"Accept one of {media.GRAPHQL}, {media.JSON} and {media.STREAM}.")
             request = await self._request(scope, head, receive)
             context = await self._context(head)
+            kinds = STREAMS if media_type == media.STREAM else ANSWERS
+            if head.method == "GET":  # any page can make a browser send it
+                kinds -= {OperationType.MUTATION}
+            run = await self._engine.admit(request, context, kinds)
             if media_type == media.STREAM:
-                run = await self._engine.admit(request, context, STREAMS)
                 await sse.serve(run, receive, send)
                 return
-            kinds = ANSWERS if head.method == "POST" else READS
-            run = await self._engine.admit(request, context, kinds)
             body = encode(await run.answer(), head.request_id)
         except ClientGone:
             return

@@ -13,6 +13,7 @@ from graphql import (
     OperationDefinitionNode,
     SelectionSetNode,
 )
+
 from skyhook.errors import SkyhookError
 
 PAGE_MAXIMUM = 100

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from strawberry.execution import optimized_is_awaitable
-
 from graphql import (
     GraphQLField,
     GraphQLInterfaceType,
@@ -21,6 +19,8 @@ from graphql import (
     get_nullable_type,
     is_list_type,
 )
+from strawberry.execution import optimized_is_awaitable
+
 from skyhook.graphql.cost import is_connection
 
 ARGUMENTS = ("first", "after", "last", "before")

@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Any, NewType
 
 import strawberry
+from graphql import GraphQLError
 from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
-
-from graphql import GraphQLError
 
 __all__ = ["JSON", "SCALARS", "BigInt", "DateTime"]
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import strawberry
-from strawberry.schema.config import StrawberryConfig
-from strawberry.types.base import has_object_definition
-
 from graphql import GraphQLNamedType, is_introspection_type, is_specified_scalar_type
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types.base import StrawberryObjectDefinition, has_object_definition
+from strawberry.types.field import StrawberryField
+
 from skyhook.graphql.inputs import prepare_inputs
 from skyhook.graphql.nodes import NodeQuery
 from skyhook.graphql.pages import check_pages, count_nodes
@@ -93,11 +94,7 @@ def compose(core: Sequence[Fields], plugins: Sequence[Plugin]) -> strawberry.Sch
 
 
 def _build(roots: dict[Kind, list[type]], parts: Sequence[Fields]) -> strawberry.Schema:
-    merged: dict[str, Any] = {
-        kind: strawberry.type(type(kind.capitalize(), tuple(classes), {}), description=_DESCRIPTIONS[kind])
-        for kind, classes in roots.items()
-        if classes
-    }
+    merged = {kind: _merge(kind, classes) for kind, classes in roots.items() if classes}
     return strawberry.Schema(
         query=merged["query"],
         mutation=merged.get("mutation"),
@@ -107,9 +104,26 @@ def _build(roots: dict[Kind, list[type]], parts: Sequence[Fields]) -> strawberry
     )
 
 
+def _merge(kind: Kind, classes: list[type]) -> type:
+    """One root type with the fields of all classes.
+
+    A class that inherits from them, as `strawberry.tools.merge_types` makes, would lose one of two
+    fields whose GraphQL names differ while their Python names are the same.
+    """
+    merged: Any = strawberry.type(type(kind.capitalize(), (), {}), description=_DESCRIPTIONS[kind])
+    merged.__strawberry_definition__.fields = [field for one in classes for field in _definition(one).fields]
+    result: type = merged
+    return result
+
+
+def _definition(cls: Any) -> StrawberryObjectDefinition:
+    definition: StrawberryObjectDefinition = cls.__strawberry_definition__
+    return definition
+
+
 def _claim_fields(part: Fields, claimed: dict[tuple[Kind, str], Fields]) -> None:
     for kind in KINDS:
-        for name, description in _root_fields(part, kind):
+        for name, field in _root_fields(part, kind):
             owner = claimed.setdefault((kind, name), part)
             if owner is not part:
                 raise Collision(part, f"its {kind} field {name!r} is already that of {owner.title}")
@@ -119,19 +133,21 @@ def _claim_fields(part: Fields, claimed: dict[tuple[Kind, str], Fields]) -> None
                     f"its {kind} field {name!r} must begin with the plugin's name, as in "
                     f"{part.name + name[:1].upper() + name[1:]!r}",
                 )
-            if not description:
+            if field.base_resolver is None:
+                raise SchemaError(part, f"its {kind} field {name!r} has no resolver")
+            if not field.description:
                 raise Undocumented(part, f"its {kind} field {name!r} has no description")
 
 
-def _root_fields(part: Fields, kind: Kind) -> Iterator[tuple[str, str | None]]:
+def _root_fields(part: Fields, kind: Kind) -> Iterator[tuple[str, StrawberryField]]:
     cls = getattr(part, kind)
     if cls is None:
         return
-    if not has_object_definition(cls) or cls.__strawberry_definition__.is_input:
+    if not has_object_definition(cls) or _definition(cls).is_input:
         raise SchemaError(part, f"its {kind} {cls!r} is not a class marked with @strawberry.type")
     names = StrawberryConfig().name_converter
-    for field in cls.__strawberry_definition__.fields:
-        yield names.from_field(field), field.description
+    for field in _definition(cls).fields:
+        yield names.from_field(field), field
 
 
 def _carries(field: str, plugin: str) -> bool:

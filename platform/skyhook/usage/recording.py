@@ -69,7 +69,7 @@ def roll_up(usages: Sequence[Usage]) -> list[dict[str, Any]]:
 
     In the order of their keys, so that two processes that add to the same hours do not deadlock.
     """
-    sums: dict[tuple[Any, ...], list[int]] = {}
+    sums: dict[tuple[Any, ...], dict[str, list[int]]] = {}
     for usage in usages:
         key = (
             usage.organization_id,
@@ -80,19 +80,23 @@ def roll_up(usages: Sequence[Usage]) -> list[dict[str, Any]]:
             usage.key_id or NOBODY,
             usage.user_id or NOBODY,
         )
-        _add(sums, (*key, CALL), 0, usage.cost)
+        meters = sums.get(key)
+        if meters is None:
+            meters = sums[key] = {}
+        _add(meters, CALL, 0, usage.cost)
         for meter, (quantity, cost) in usage.quantities.items():
-            _add(sums, (*key, meter), quantity, cost)
+            _add(meters, meter, quantity, cost)
     return [
-        dict(zip(_HOURS_KEY, key, strict=True), quantity=quantity, cost=cost, calls=calls)
-        for key, (quantity, cost, calls) in sorted(sums.items())
+        dict(zip(_HOURS_KEY, (*key, meter), strict=True), quantity=quantity, cost=cost, calls=calls)
+        for key, meters in sorted(sums.items(), key=lambda item: item[0])
+        for meter, (quantity, cost, calls) in sorted(meters.items())
     ]
 
 
-def _add(sums: dict[tuple[Any, ...], list[int]], key: tuple[Any, ...], quantity: int, cost: int) -> None:
-    found = sums.get(key)
+def _add(meters: dict[str, list[int]], meter: str, quantity: int, cost: int) -> None:
+    found = meters.get(meter)
     if found is None:
-        sums[key] = [quantity, cost, 1]
+        meters[meter] = [quantity, cost, 1]
     else:
         found[0] += quantity
         found[1] += cost

@@ -11,8 +11,8 @@ import msgspec
 from skyhook.plugin import Asked, Call, Caller, CatalogueModel, Operations, SkyhookError, new_id
 from skyhook_chat.requests import CompletionRequest, most_tokens
 from skyhook_functions.chat.local import ChatModel
-from skyhook_functions.chat.messages import Completion, Delta, GenerateRequest, ToolCall
-from skyhook_functions.chat.upstream import UpstreamChat, UpstreamRequest
+from skyhook_functions.chat.messages import Completion, Delta, GenerateRequest, ToolCall, UpstreamRequest
+from skyhook_functions.chat.upstream import UpstreamChat
 
 INPUT_TOKENS = "chat.input_tokens"
 OUTPUT_TOKENS = "chat.output_tokens"
@@ -75,7 +75,7 @@ class Completions:
             if model.source == "upstream":
                 completion = await call.compute(UpstreamChat.complete, _to_upstream(model, request))
             else:
-                completion = await call.compute(ChatModel.complete, _to_local(model, request))
+                completion = await call.compute(ChatModel.complete, _to_local(call, model, request))
             _meter(call, completion.prompt_tokens, completion.completion_tokens)
             return _finish(call, request, completion)
 
@@ -99,7 +99,7 @@ class Completions:
             if model.source == "upstream":
                 deltas = call.stream(UpstreamChat.generate, _to_upstream(model, request))
             else:
-                deltas = call.stream(ChatModel.generate, _to_local(model, request))
+                deltas = call.stream(ChatModel.generate, _to_local(call, model, request))
             try:
                 async for delta in deltas:
                     whole.add(delta)
@@ -176,9 +176,13 @@ def _finish(call: Call, request: CompletionRequest, completion: Completion) -> F
     )
 
 
-def _to_local(model: CatalogueModel, request: CompletionRequest) -> GenerateRequest:
+def _to_local(call: Call, model: CatalogueModel, request: CompletionRequest) -> GenerateRequest:
     return GenerateRequest(
-        model=model.location, messages=request.messages, tools=request.tools, sampling=request.sampling
+        model=model.location,
+        messages=request.messages,
+        tools=request.tools,
+        sampling=request.sampling,
+        cache_salt=call.asked.caller.organization_id.hex,
     )
 
 

@@ -61,8 +61,9 @@ def check_sampling(
     seed: int | None,
 ) -> Sampling:
     """How the answer is drawn. Raises InvalidInput for what is out of range."""
+    fits_context = max_tokens is None
     if max_tokens is None:
-        max_tokens = min(DEFAULT_MAX_TOKENS, model.context_tokens // 2)
+        max_tokens = min(DEFAULT_MAX_TOKENS, model.context_tokens)
     if not 1 <= max_tokens <= model.context_tokens:
         raise InvalidInput(f"maxTokens is 1 to {model.context_tokens} for {model.name}.", field="maxTokens")
     if not 0 <= temperature <= 2:
@@ -75,7 +76,14 @@ def check_sampling(
         )
     if seed is not None and not 0 <= seed < 2**63:
         raise InvalidInput("seed is 0 to 2^63 - 1.", field="seed")
-    return Sampling(max_tokens=max_tokens, temperature=temperature, top_p=top_p, stop=stop, seed=seed)
+    return Sampling(
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        stop=stop,
+        seed=seed,
+        fits_context=fits_context,
+    )
 
 
 def most_tokens(request: CompletionRequest, model: CatalogueModel) -> tuple[int, int]:

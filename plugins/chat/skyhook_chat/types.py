@@ -224,7 +224,9 @@ class ChatCompleteInput:
     model: str | None = strawberry.field(default=None, description="Default: the plugin's default model.")
     system: str | None = strawberry.field(default=None, description="A system prompt before the messages.")
     tools: list[ChatToolInput] = strawberry.field(default_factory=list)
-    max_tokens: int | None = strawberry.field(default=None, description="The most tokens of the answer.")
+    max_tokens: int | None = strawberry.field(
+        default=None, description="The most tokens of the answer; default: 512, or what the context leaves."
+    )
     temperature: float = strawberry.field(default=1.0, description="0 (the likeliest token) to 2.")
     top_p: float = strawberry.field(default=1.0, description="Draw from the likeliest tokens of this mass.")
     stop: list[str] = strawberry.field(

@@ -115,12 +115,19 @@ def request(server: Server, **changed: Any) -> UpstreamRequest:
 def test_an_answer_streams_with_its_counts(server: Server, chat: UpstreamChat) -> None:
     server.lines = [*HELLO, chunk({}, "length"), usage(), "[DONE]"]
     assert list(chat.generate(request(server))) == [
-        Delta("Hel"),
-        Delta("lo"),
+        Delta(prompt_tokens=10),
+        Delta("Hel", completion_tokens=1),
+        Delta("lo", completion_tokens=2),
         Delta(finish_reason="length", prompt_tokens=9, completion_tokens=4, cached_tokens=5),
     ]
     completion = chat.complete(request(server))
     assert (completion.text, completion.prompt_tokens, completion.completion_tokens) == ("Hello", 9, 4)
+
+
+def test_an_answer_without_usage_is_counted_by_its_pieces(server: Server, chat: UpstreamChat) -> None:
+    server.lines = [*HELLO, chunk({}, "stop"), "[DONE]"]
+    completion = chat.complete(request(server))
+    assert (completion.prompt_tokens, completion.completion_tokens) == (10, 2)
 
 
 def test_the_request_is_what_the_protocol_asks_for(server: Server, chat: UpstreamChat) -> None:
@@ -255,7 +262,7 @@ def test_an_answer_outside_the_protocol_is_a_bad_response(
 def test_a_closed_answer_closes_the_connection(server: Server, chat: UpstreamChat) -> None:
     server.lines, server.pause_s = [*HELLO * 200, chunk({}, "stop")], 0.01
     stream = chat.generate(request(server))
-    assert next(stream) == Delta("Hel")
+    assert [next(stream).text for _ in range(2)] == ["", "Hel"]
     assert isinstance(stream, Generator)
     stream.close()
     assert server.broken_off.wait(2)

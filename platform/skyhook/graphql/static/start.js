@@ -55,13 +55,28 @@ function fetcher(request, options) {
   return stream(response, stop);
 }
 
-async function* stream(response, stop) {
+// Stopping must not wait for the next event, as a generator's own return() would.
+function stream(response, stop) {
+  const source = answers(response);
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next: () => source.next(),
+    return: async () => {
+      stop.abort();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+async function* answers(response) {
   try {
     const answer = await response;
     if (answer.ok) yield* events(answer);
     else yield await answer.json();
-  } finally {
-    stop.abort();
+  } catch (error) {
+    if (error.name !== "AbortError") throw error;
   }
 }
 
@@ -76,9 +91,14 @@ query Hello {
 }
 `;
 
+// A link to a query opens it here, where a click runs it.
+const given = new URLSearchParams(location.search);
+
 ReactDOM.createRoot(root).render(
   React.createElement(GraphiQL, {
     fetcher,
+    query: given.get("query") || undefined,
+    variables: given.get("variables") || undefined,
     defaultQuery: welcome,
     defaultHeaders: JSON.stringify({ Authorization: "Bearer sk_live_..." }, null, 2),
     defaultEditorToolsVisibility: "headers",

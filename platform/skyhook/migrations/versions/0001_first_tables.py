@@ -25,7 +25,6 @@ def upgrade() -> None:
         sa.Column("api_key_variable", sa.String(length=200), nullable=True),
         sa.Column("tier", sa.String(length=20), nullable=False),
         sa.Column("context_tokens", sa.BigInteger(), nullable=False),
-        sa.Column("prices", sa.JSON(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.CheckConstraint("source IN ('hub', 'upstream')", name=op.f("ck_catalogue_models_source_known")),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_catalogue_models")),
@@ -33,7 +32,7 @@ def upgrade() -> None:
     op.create_table(
         "idempotency_records",
         sa.Column("organization_id", sa.Uuid(), nullable=False),
-        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("key", sa.String(length=270), nullable=False),
         sa.Column("operation", sa.String(length=80), nullable=False),
         sa.Column("fingerprint", sa.LargeBinary(length=64), nullable=False),
         sa.Column("result", sa.LargeBinary(), nullable=False),

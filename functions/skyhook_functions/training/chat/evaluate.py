@@ -1,0 +1,144 @@
+"""Score `skyhook-small` on held-out prompts: `python -m skyhook_functions.training.chat.evaluate`.
+
+Greedy decoding, exact match of the whole answer. The scores are written into the model card; the command fails when a
+task falls below what the card promises.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from skyhook_functions.training.chat import knowledge
+from skyhook_functions.training.chat.conversation import Conversation, Message, Tool, exchange
+from skyhook_functions.training.chat.data import TASKS, generator, held_out
+from skyhook_functions.training.chat.tokenizer import message_text
+from skyhook_functions.training.chat.train import WEIGHTS
+from skyhook_functions.training.chat.wording import perturb
+
+PROMISED = 0.9
+BATCH = 32  # prompts
+LONGEST_ANSWER = 200  # tokens
+TITLES = {
+    "knowledge": "Questions about Skyhook: unseen phrasings",
+    "knowledge, perturbed": "The same with lower case, typing mistakes and courtesies",
+    "arithmetic": "Sums and differences up to 99, products up to 12 × 12: unseen operands",
+    "extraction": "Fields to JSON: unseen values and field combinations",
+    "tools, call": "Tool calls: unseen tools, parameters and values",
+    "tools, result": "Answers from a tool's result",
+    "tools, none": "No tool fits",
+    "fallback": "Other requests: the fixed honest reply",
+    "greeting": "Greetings, thanks and goodbyes",
+    "repeat": "Repeating a text: unseen values",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One answer to get: the messages before it, the tools on offer, and the exact text wanted."""
+
+    group: str
+    messages: list[Message]
+    tools: list[Tool]
+    wanted: str
+
+
+def kind_of(task: str, conversation: Conversation, position: int) -> str:
+    """The row of the score table to which an answer belongs."""
+    if task != "tools":
+        return task
+    message = conversation.messages[position]
+    if message.get("tool_calls"):
+        return "tools, call"
+    return "tools, result" if conversation.messages[position - 1]["role"] == "tool" else "tools, none"
+
+
+def cases(count: int, seed: int) -> Iterator[Case]:
+    """Every held-out phrasing of the FAQ as it is and perturbed, and `count` conversations of each other task."""
+    for fact in knowledge.facts():
+        for phrasing in fact.held:
+            other = perturb(generator(seed, "held", phrasing), phrasing)
+            for group, prompt in (("knowledge", phrasing), ("knowledge, perturbed", other)):
+                yield Case(group, exchange(prompt, "").messages[:1], [], fact.answer)
+    for task in TASKS:
+        if task == "knowledge":
+            continue
+        for index in range(count):
+            conversation = held_out(task, seed, index)
+            for position, message in enumerate(conversation.messages):
+                if message["role"] == "assistant":
+                    group = kind_of(task, conversation, position)
+                    yield Case(group, conversation.messages[:position], conversation.tools, message_text(message))
+
+
+@torch.inference_mode()
+def answers(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[str]) -> list[str]:
+    """Greedy answers to rendered prompts, in the same order."""
+    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+    result = [""] * len(prompts)
+    for start in range(0, len(order), BATCH):
+        chosen = order[start : start + BATCH]
+        inputs = tokenizer([prompts[index] for index in chosen], return_tensors="pt", padding=True, return_token_type_ids=False)
+        output = model.generate(**inputs, max_new_tokens=LONGEST_ANSWER, do_sample=False)  # type: ignore[operator]
+        for index, ids in zip(chosen, output[:, inputs["input_ids"].shape[1] :], strict=True):
+            result[index] = str(tokenizer.decode(ids, skip_special_tokens=True))
+    return result
+
+
+def score(weights: Path, count: int, seed: int, show: int) -> dict[str, tuple[int, int]]:
+    """Right answers and number of cases per group; prints the first `show` wrong ones of each."""
+    tokenizer = AutoTokenizer.from_pretrained(weights)
+    model = AutoModelForCausalLM.from_pretrained(weights, dtype=torch.float32).eval()
+    every = list(cases(count, seed))
+    prompts = [
+        str(tokenizer.apply_chat_template(one.messages, tools=one.tools or None, tokenize=False, add_generation_prompt=True))
+        for one in every
+    ]
+    result: dict[str, tuple[int, int]] = dict.fromkeys(TITLES, (0, 0))
+    for case, prompt, answer in zip(every, prompts, answers(model, tokenizer, prompts), strict=True):
+        right, total = result[case.group]
+        if answer != case.wanted and total - right < show:
+            print(f"[{case.group}] {prompt!r}\n  wanted {case.wanted!r}\n  got    {answer!r}")
+        result[case.group] = (right + (answer == case.wanted), total + 1)
+    return result
+
+
+def table(scores: dict[str, tuple[int, int]]) -> str:
+    """The scores as a markdown table."""
+    rows = [f"| {TITLES[group]} | {right / total:.1%} | {right} of {total} |" for group, (right, total) in scores.items()]
+    return "\n".join(["| task | exact match | cases |", "|---|---|---|", *rows])
+
+
+def write_card(card: Path, scores: dict[str, tuple[int, int]]) -> None:
+    """Put the table between the card's score marks."""
+    text = card.read_text(encoding="utf-8")
+    new = f"<!-- scores -->\n{table(scores)}\n<!-- end of scores -->"
+    card.write_text(re.sub(r"<!-- scores -->.*?<!-- end of scores -->", lambda _: new, text, flags=re.DOTALL), encoding="utf-8")
+
+
+def main() -> None:
+    """Score, print, write the card."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=Path, default=WEIGHTS)
+    parser.add_argument("--count", type=int, default=400, help="conversations per task")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--show", type=int, default=0, help="wrong answers to print per task")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    scores = score(options.weights, options.count, options.seed, options.show)
+    print(table(scores))
+    card = options.weights / "README.md"
+    if card.exists():
+        write_card(card, scores)
+    low = [group for group, (right, total) in scores.items() if right < PROMISED * total]
+    if low:
+        sys.exit(f"below {PROMISED:.0%}: {', '.join(low)}")
+
+
+if __name__ == "__main__":
+    main()
