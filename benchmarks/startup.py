@@ -52,7 +52,7 @@ def start(data: Path, variables: dict[str, str]) -> tuple[float, float, float]:
     address = f"http://127.0.0.1:{port}/health/ready"
     begun = time.perf_counter()
     with (data / "server.log").open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             [sys.executable, "-m", "skyhook", "serve"],
             env=variables | {"SKYHOOK_PORT": str(port)},
             stdout=log,
