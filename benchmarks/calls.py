@@ -201,7 +201,7 @@ def main() -> None:
             )
             books = asyncio.run(audit(server.database_url, answered=answered, sent=sent))
             print(
-                f"{server.targets[0].name}: {answered:,} calls answered, {sent:,} sent: {books}; the books agree."
+                f"{server.targets[0].name}: {answered:,} answered, {sent:,} sent: {books}; the books agree."
             )
 
 

@@ -54,7 +54,7 @@ async def prepare(configured: Configuration) -> str:
 
 
 async def audit(database_url: str, *, answered: int, sent: int) -> Books:
-    """Checks that every answered call is charged, once, in all places. Raises RuntimeError where one is not."""
+    """Checks that each answered call is charged, once, in all places. Raises RuntimeError."""
     database = Database(database_url)
     async with database.read() as session:
 

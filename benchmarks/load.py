@@ -133,7 +133,7 @@ def free_port() -> int:
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes], seconds: float = 120) -> None:
-    """Waits until somebody listens. Raises RuntimeError where the process ends before, or it takes too long."""
+    """Waits until somebody listens. Raises RuntimeError where the process ends or time is up."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         with socket.socket() as probe:
