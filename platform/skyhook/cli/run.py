@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
@@ -40,7 +41,14 @@ def with_services(work: Callable[[Services], Awaitable[T]]) -> T:
         finally:
             await services.database.close()
 
-    try:
+    with errors_as_sentences():
         return run_loop(run())
+
+
+@contextmanager
+def errors_as_sentences() -> Iterator[None]:
+    """Ends the command with an error's message and its code."""
+    try:
+        yield
     except SkyhookError as error:
         raise click.ClickException(f"{error.message} ({error.code})") from error
