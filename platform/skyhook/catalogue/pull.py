@@ -39,6 +39,7 @@ RECORD = "skyhook-pull.json"
 SPARE_BYTES = 64 << 20
 """What must stay free on the disk beside the weights."""
 LISTING_TIMEOUT_S = 30
+BAD_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105 - the hub's words
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -295,6 +296,10 @@ def _in_sentences(repository: str, revision: str | None) -> Iterator[None]:
     )
 
     endpoint = constants.ENDPOINT
+    unknown = HubNotFound(
+        f"{endpoint} has no repository {repository}, or it is private and HF_TOKEN does not open it.",
+        field="from",
+    )
     try:
         yield
     except GatedRepoError as error:
@@ -303,14 +308,13 @@ def _in_sentences(repository: str, revision: str | None) -> Iterator[None]:
             "of the account that did."
         ) from error
     except RepositoryNotFoundError as error:
-        raise HubNotFound(
-            f"{endpoint} has no repository {repository}, or it is private and HF_TOKEN does not open it.",
-            field="from",
-        ) from error
+        raise unknown from error
     except RevisionNotFoundError as error:
         raise HubNotFound(f"{repository} has no revision {revision!r}.", field="revision") from error
     except HfHubHTTPError as error:
         status = error.response.status_code
+        if status == 401 and error.response.headers.get("X-Error-Message") != BAD_TOKEN:
+            raise unknown from error  # as a stranger is answered; the client knows it over https only
         if status in (401, 403):
             raise HubForbidden(
                 f"{endpoint} refuses access to {repository} ({status}): check the token in HF_TOKEN."
