@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from skyhook.accounts.first_run import ensure_first_run
+from skyhook.app import load_plugins
 from skyhook.configuration import Configuration
 from skyhook.database import Database
 from skyhook.keys.service import KeyLimits
@@ -39,7 +40,7 @@ def configuration(data: Path, database_url: str) -> Configuration:
 
 async def prepare(configured: Configuration) -> str:
     """Makes every table, an organization with credit, and a key with a scope, a rate limit and a budget."""
-    services = Services.build(configured)
+    services = Services.build(configured, load_plugins())
     await upgrade(services.database, services.plugins.loaded)
     first = await ensure_first_run(
         configured, services.database, services.accounts, services.keys, services.billing

@@ -25,7 +25,9 @@ from litestar import Litestar
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.litestar import make_graphql_controller
 
-from skyhook.graphql import Fields, Unlimited, compose, graphql_routes
+from skyhook.graphql.budget import Unlimited
+from skyhook.graphql.routes import graphql_routes
+from skyhook.graphql.schema import Fields, compose
 from skyhook.operations.caller import Caller
 
 SERVERS = ("ours", "stock", "cached")

@@ -9,6 +9,7 @@ import strawberry
 from litestar import Litestar
 
 from skyhook.accounts.graphql import AccountsMutation, AccountsQuery
+from skyhook.billing.graphql import BillingQuery
 from skyhook.graphql.routes import graphql_routes
 from skyhook.graphql.schema import Fields, SchemaError, compose
 from skyhook.health import health_routes
@@ -18,8 +19,16 @@ from skyhook.services import Services
 
 CORE = (
     Fields("accounts", query=AccountsQuery, mutation=AccountsMutation),
+    Fields("billing", query=BillingQuery),
     Fields("keys", mutation=KeysMutation),
 )
+
+
+def load_plugins() -> PluginHost:
+    """The installed plugins; those that do not fit together are noted as broken."""
+    host = PluginHost.discover()
+    compose_schema(host)
+    return host
 
 
 def compose_schema(host: PluginHost) -> strawberry.Schema:

@@ -37,12 +37,33 @@ class Configuration:
         )
 
     def secret(self) -> bytes:
-        """The instance's 32-byte secret that keys are hashed with; made on first use, mode 600."""
-        path = self.data / "secret"
-        if not path.exists():
-            self.data.mkdir(parents=True, exist_ok=True)
-            write_private(path, secrets.token_hex(32))
-        return bytes.fromhex(path.read_text().strip())
+        """The instance's 32-byte secret that keys are hashed with.
+
+        It is `SKYHOOK_SECRET` (64 hexadecimal digits; the same for all servers of one database), or else
+        the data folder's `secret`, made on first use with mode 600. Raises ValueError for a malformed one.
+        """
+        text = os.environ.get("SKYHOOK_SECRET")
+        if not text:
+            path = self.data / "secret"
+            if not path.exists():
+                self.data.mkdir(parents=True, exist_ok=True)
+                _write_once(path, secrets.token_hex(32))
+            text = path.read_text().strip()
+        if len(text) != 64 or not all(digit in "0123456789abcdefABCDEF" for digit in text):
+            raise ValueError("SKYHOOK_SECRET must be 64 hexadecimal digits: openssl rand -hex 32")
+        return bytes.fromhex(text)
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Writes a private file whole or not at all, unless another process has just written it."""
+    mine = path.with_name(f"{path.name}.{os.getpid()}")
+    write_private(mine, text)
+    try:
+        os.link(mine, path)
+    except FileExistsError:
+        pass
+    finally:
+        mine.unlink()
 
 
 def write_private(path: Path, text: str) -> None:

@@ -37,14 +37,15 @@ class FunctionSpec:
 class FunctionError(Exception):
     """Raised in a function's body for a failure that its caller may see.
 
-    `code` is UPPER_SNAKE and stable; the text says what to do. Any other exception is shown as
-    FUNCTION_FAILED without its text.
+    `code` is UPPER_SNAKE and stable; the text says what to do; `retryable` says that the same call may
+    succeed later. Any other exception is shown as FUNCTION_FAILED without its text.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
         super().__init__(code, message)
         self.code = code
         self.message = message
+        self.retryable = retryable
 
 
 def function(

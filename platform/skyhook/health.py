@@ -12,7 +12,7 @@ from skyhook.services import Services
 
 
 def health_routes(services: Services) -> list[HTTPRouteHandler]:
-    """Live: the process answers. Ready: the database does, too, and no plugin is broken."""
+    """Live: the process answers. Ready: the database does, too; broken plugins are named."""
 
     @get("/health/live", sync_to_thread=False)
     def live() -> dict[str, str]:

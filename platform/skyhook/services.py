@@ -36,21 +36,20 @@ class Services:
     operations: Operations
 
     @classmethod
-    def build(cls, configuration: Configuration, plugins: PluginHost | None = None) -> Services:
+    def build(cls, configuration: Configuration, plugins: PluginHost) -> Services:
         """Builds the services; nothing is started and nothing is read from the database yet."""
-        host = plugins or PluginHost.discover()
         database = Database(configuration.database_url)
         secret = configuration.secret()
         authentication = Authentication(database, secret)
-        scopes = frozenset(scope.name for scope in (*CORE_SCOPES, *host.scopes))
+        scopes = frozenset(scope.name for scope in (*CORE_SCOPES, *plugins.scopes))
         billing = Billing(database)
         compute = LocalCompute(configuration)
         catalogue = Catalogue(database, billing.load_prices)
-        catalogue.bring(host.loaded)
+        catalogue.bring(plugins.loaded)
         return cls(
             configuration=configuration,
             database=database,
-            plugins=host,
+            plugins=plugins,
             accounts=Accounts(database),
             authentication=authentication,
             keys=Keys(database, authentication, secret, scopes),
@@ -58,7 +57,7 @@ class Services:
             billing=billing,
             catalogue=catalogue,
             compute=compute,
-            operations=Operations(billing, compute, host.operations),
+            operations=Operations(billing, compute, plugins.operations),
         )
 
     async def start(self) -> None:

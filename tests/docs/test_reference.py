@@ -13,16 +13,13 @@ from tests.docs.blocks import PAGES, ROOT, prose
 from tests.docs.commands import command, command_lines
 
 import skyhook
+from skyhook.compute.errors import FunctionReported
 from skyhook.errors import SkyhookError
 from skyhook.graphql.errors import internal_refusal
 from skyhook.plugins.host import PluginHost
 
 ROW = re.compile(r"^\| `([A-Z][A-Z_]+)` \| (\d{3}) \| (yes|no) \|", re.MULTILINE)
 RUNS_WHEN_IMPORTED = {"skyhook.__main__", "skyhook.migrations.env"}
-FUNCTION_ERRORS = (400, "no")
-"""What `FunctionReported` makes of every `FunctionError`."""
-NOT_CHECKED = {"faq.md"}
-"""Whose inline commands tell of the whole product: the bundled model is trained on it."""
 
 
 def documented() -> dict[str, tuple[int, str]]:
@@ -55,20 +52,20 @@ def subclasses(kind: type[SkyhookError]) -> set[type[SkyhookError]]:
     return below.union(*(subclasses(one) for one in below))
 
 
-def codes_of_functions() -> set[str]:
-    """The first argument of every `FunctionError(...)` in the functions and the built-in plugins."""
+def codes_of_functions() -> dict[str, tuple[int, str]]:
+    """The code of every `FunctionError(...)` in the functions and the built-in plugins."""
     files = [*(ROOT / "functions").rglob("*.py"), *(ROOT / "plugins").rglob("skyhook_*/**/*.py")]
-    return {
-        node.args[0].value
-        for file in files
-        for node in ast.walk(ast.parse(file.read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "FunctionError"
-        if node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)
-    }
+    found = {}
+    for node in (node for file in files for node in ast.walk(ast.parse(file.read_text()))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "FunctionError":
+            code = ast.literal_eval(node.args[0])
+            is_retryable = any(keyword.arg == "retryable" for keyword in node.keywords)
+            found[code] = (FunctionReported.status, "yes" if is_retryable else "no")
+    return found
 
 
 def test_every_error_code_is_documented_with_its_status_and_whether_to_retry() -> None:
-    expected = dict.fromkeys(codes_of_functions(), FUNCTION_ERRORS) | codes_of_classes()
+    expected = codes_of_functions() | codes_of_classes()
     refusal = internal_refusal(RuntimeError("the cause"), "a-request")
     assert refusal.errors[0]["extensions"]["retryable"]
     expected["INTERNAL_ERROR"] = (refusal.cause.status, "yes")
@@ -81,9 +78,7 @@ def test_every_command_is_in_the_operators_guide() -> None:
     assert named == command_lines()
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.name not in NOT_CHECKED], ids=lambda p: p.stem
-)
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
 def test_a_command_named_in_a_sentence_exists(page: Path) -> None:
     for line in re.findall(r"`skyhook ((?:[a-z]+ ?)[^`]*)`", prose(page)):
         command(line.split(), f"{page.name}: {line}")

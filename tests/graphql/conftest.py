@@ -12,9 +12,9 @@ import pytest
 import uvicorn
 from litestar import Litestar
 
-from skyhook.graphql import Limits
 from skyhook.graphql.documents import Documents
 from skyhook.graphql.engine import Engine
+from skyhook.graphql.limits import Limits
 from skyhook.graphql.routes import engine_routes
 
 from .example import KEY, SCHEMA, Budget, Services, authenticate

@@ -11,20 +11,14 @@ from uuid import UUID
 import strawberry
 
 from skyhook.errors import InvalidInput, SkyhookError
-from skyhook.graphql import (
-    JSON,
-    BigInt,
-    Connection,
-    Edge,
-    Fields,
-    GlobalID,
-    Info,
-    Node,
-    RateState,
-    compose,
-)
+from skyhook.graphql.connections import Connection, Edge
+from skyhook.graphql.context import Info
 from skyhook.graphql.cost import page_size
+from skyhook.graphql.nodes import GlobalID, Node
+from skyhook.graphql.scalars import JSON, BigInt
+from skyhook.graphql.schema import Fields, compose
 from skyhook.operations.caller import Caller
+from skyhook.operations.rate import RateState
 
 CALLER = Caller(UUID(int=1), None, UUID(int=2), frozenset({"*"}))
 KEY = {"Authorization": "Bearer sk_test_good"}

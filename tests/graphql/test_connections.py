@@ -17,8 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from skyhook.database import Base, Database, Identified
-from skyhook.graphql import Order, Page, paginate
-from skyhook.graphql.connections import CursorInvalid
+from skyhook.graphql.connections import CursorInvalid, Order, Page, paginate
 from skyhook.graphql.cost import PageSizeInvalid
 
 

@@ -7,8 +7,7 @@ import asyncio
 import pytest
 
 from skyhook.errors import InvalidInput, Unauthenticated
-from skyhook.graphql import Context
-from skyhook.graphql.context import idempotency_key
+from skyhook.graphql.context import Context, idempotency_key
 
 from .example import CALLER, Services, load_squares
 

@@ -9,10 +9,12 @@ from graphql import get_introspection_query
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyhook.graphql import Context, Limits, RateState
+from skyhook.graphql.context import Context
 from skyhook.graphql.cost import PageSizeInvalid, Points
 from skyhook.graphql.documents import prepare
 from skyhook.graphql.engine import ANSWERS, STREAMS, Engine, Request
+from skyhook.graphql.limits import Limits
+from skyhook.operations.rate import RateState
 
 from .example import CALLER, SCHEMA, Budget, Services
 

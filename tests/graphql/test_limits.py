@@ -10,10 +10,9 @@ import pytest
 from graphql import get_introspection_query
 
 from skyhook.errors import SkyhookError
-from skyhook.graphql import Limits
 from skyhook.graphql.documents import Documents, prepare
 from skyhook.graphql.errors import RequestRefused
-from skyhook.graphql.limits import QueryTooDeep, QueryTooLong, TooManyAliases
+from skyhook.graphql.limits import Limits, QueryTooDeep, QueryTooLong, TooManyAliases
 
 from .example import SCHEMA
 

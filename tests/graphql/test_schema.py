@@ -7,17 +7,10 @@ from typing import Any
 import pytest
 import strawberry
 
-from skyhook.graphql import (
-    BigInt,
-    Collision,
-    Connection,
-    Fields,
-    SchemaError,
-    Undocumented,
-    breaking_changes,
-    compose,
-    export_schema,
-)
+from skyhook.graphql.connections import Connection
+from skyhook.graphql.export import breaking_changes, export_schema
+from skyhook.graphql.scalars import BigInt
+from skyhook.graphql.schema import Collision, Fields, SchemaError, Undocumented, compose
 from skyhook.plugins.manifest import Plugin
 
 from .example import CORE, Number

@@ -14,7 +14,9 @@ import httpx
 import pytest
 from litestar.types import Message
 
-from skyhook.graphql import Context, Unlimited, sse
+from skyhook.graphql import sse
+from skyhook.graphql.budget import Unlimited
+from skyhook.graphql.context import Context
 from skyhook.graphql.engine import STREAMS, Engine, Request
 from skyhook.graphql.limits import Limits
 

@@ -119,3 +119,9 @@ def test_the_last_owner_stays(server: Server) -> None:
     node = server.graphql(members)["data"]["viewer"]["organization"]["members"]["edges"][0]["node"]
     answer = server.graphql("mutation ($id: ID!) { memberRemove(id: $id) }", id=node["id"])
     assert answer["errors"][0]["extensions"]["code"] == "LAST_OWNER"
+
+
+def test_the_price_list_names_every_meter(server: Server) -> None:
+    prices = server.graphql("{ prices { meter unit model price } }")["data"]["prices"]
+    assert {"meter": "probe.words", "unit": "word", "model": None, "price": "1000000"} in prices
+    assert {price["meter"] for price in prices} >= {"chat.input_tokens", "chat.output_tokens"}

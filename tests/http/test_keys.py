@@ -114,6 +114,14 @@ def test_the_budget_of_a_month_stops_a_key_and_costs_nothing_more(server: Server
     assert answer["extensions"]["cost"]["credit"] == {"held": 0, "charged": 0, "unit": "nano-USD"}
 
 
+def test_rotating_a_key_brings_no_new_budget(server: Server) -> None:
+    old = create(server, monthlyBudget="2500000")
+    assert "errors" not in server.graphql(ANSWER, key=old["secret"])
+    new = server.graphql(ROTATE, id=old["key"]["id"], s=60)["data"]["keyRotate"]
+    for secret in (old["secret"], new["secret"]):
+        assert code(server.graphql(ANSWER, key=secret)) == "BUDGET_EXCEEDED"
+
+
 def test_a_key_is_not_an_id_of_something_else(server: Server) -> None:
     answer = server.graphql(REVOKE, id="TWVtYmVyOjE=")
     assert code(answer) == "INVALID_INPUT"

@@ -115,7 +115,7 @@ def test_a_table_must_carry_the_plugins_name() -> None:
 
 
 def test_a_model_may_not_take_anothers_name(modules: Path) -> None:
-    more = ", models=(Model('m', 'M', 'hub', 'o/m', 'small', 10),)"
+    more = ", models=(Model('m', 'M', 'package:m', 'small', 10),)"
     head = "from skyhook.plugin import Model\n"
     first = write(modules, "first", head + MANIFEST.format(name="rain", more=more))
     second = write(modules, "second", head + MANIFEST.format(name="snow", more=more))
@@ -124,4 +124,4 @@ def test_a_model_may_not_take_anothers_name(modules: Path) -> None:
 
 
 def test_the_good_manifest_passes() -> None:
-    check(replace(GOOD, models=(Model("m", "M", "hub", "o/m", "small", 10),)))
+    check(replace(GOOD, models=(Model("m", "M", "package:m", "small", 10),)))

@@ -139,13 +139,13 @@ def _errors(base_url: str) -> Iterator[None]:
         yield
     except openai.APITimeoutError as error:
         raise FunctionError(
-            "UPSTREAM_TIMEOUT", f"{base_url} was silent for too long: try again later."
+            "UPSTREAM_TIMEOUT", f"{base_url} was silent for too long: try again later.", retryable=True
         ) from error
     except openai.APIConnectionError as error:
         raise _unavailable(base_url, "cannot be reached or broke the connection: is it running?") from error
     except openai.RateLimitError as error:
         raise FunctionError(
-            "UPSTREAM_RATE_LIMITED", f"{base_url} limits the rate: {error.message}"
+            "UPSTREAM_RATE_LIMITED", f"{base_url} limits the rate: {error.message}", retryable=True
         ) from error
     except openai.InternalServerError as error:
         raise _unavailable(base_url, f"answered with status {error.status_code}: try again later.") from error
@@ -161,7 +161,7 @@ def _errors(base_url: str) -> Iterator[None]:
 
 
 def _unavailable(base_url: str, what: str) -> FunctionError:
-    return FunctionError("UPSTREAM_UNAVAILABLE", f"{base_url} {what}")
+    return FunctionError("UPSTREAM_UNAVAILABLE", f"{base_url} {what}", retryable=True)
 
 
 def _parameters(request: UpstreamRequest) -> dict[str, Any]:

@@ -21,6 +21,8 @@ class Payer:
     user_id: UUID | None
     monthly_budget: int | None
     """The key's, in nano-dollars for each calendar month in UTC."""
+    budget_key_id: UUID | None = None
+    """The key whose budget it is, where that is another one: rotated keys share the first one's."""
 
 
 class Hold:

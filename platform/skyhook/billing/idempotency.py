@@ -9,12 +9,13 @@ from functools import cache, partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook.billing.calls import IdempotentResult
 from skyhook.billing.errors import IdempotencyKeyReused
+from skyhook.billing.lookups import Lookups
 from skyhook.billing.models import IdempotencyRecord
 from skyhook.database import Database
 from skyhook.errors import InvalidInput
@@ -26,6 +27,10 @@ LONGEST_KEY = 270
 """In characters."""
 
 _RECORDS = IdempotencyRecord.metadata.tables[IdempotencyRecord.__tablename__]
+_NAME = (_RECORDS.c.organization_id, _RECORDS.c.key)
+_SELECT = select(
+    *_NAME, _RECORDS.c.operation, _RECORDS.c.fingerprint, _RECORDS.c.result, _RECORDS.c.usage_event_id
+).where(tuple_(*_NAME).in_(bindparam("names", expanding=True)))
 
 
 class Winner(NamedTuple):
@@ -51,6 +56,9 @@ class Idempotency:
         self._database = database
         self._clock = clock
         self._running: dict[tuple[UUID, str], _Running] = {}
+        self._stored: Lookups[tuple[UUID, str], Winner] = Lookups(
+            lambda names: database.read_at_once(partial(_winners, names=names))
+        )
 
     async def begin(
         self, organization_id: UUID, key: str, operation: str, fingerprint: bytes
@@ -74,11 +82,10 @@ class Idempotency:
         ended = asyncio.get_running_loop().create_future()
         self._running[name] = _Running(operation, fingerprint, ended)
         try:
-            found = await self._database.read_at_once(partial(_winners, names=[name]))
+            winner = await self._stored.get(name)
         except BaseException:
             self.abandon(organization_id, key)
             raise
-        winner = found.get(name)
         if winner is None:
             return None
         self.finish(organization_id, key, winner.result)
@@ -142,17 +149,7 @@ def replay(winner: Winner, result: IdempotentResult) -> bytes:
 
 
 def _winners(connection: Connection, names: Sequence[tuple[UUID, str]]) -> dict[tuple[UUID, str], Winner]:
-    columns = _RECORDS.c
-    rows = connection.execute(
-        select(
-            columns.organization_id,
-            columns.key,
-            columns.operation,
-            columns.fingerprint,
-            columns.result,
-            columns.usage_event_id,
-        ).where(tuple_(columns.organization_id, columns.key).in_(names))
-    )
+    rows = connection.execute(_SELECT, {"names": names})
     return {(row[0], row[1]): Winner(*row[2:]) for row in rows}
 
 

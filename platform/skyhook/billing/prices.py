@@ -34,15 +34,18 @@ class PriceList:
         self._dated = list(await session.scalars(select(Price).order_by(Price.effective_at)))
         self._apply()
 
+    def current(self) -> dict[tuple[str, str | None], int]:
+        """Nano-dollars for each unit now, by meter and model (None: all without a price of their own)."""
+        self._refresh()
+        return self._prices
+
     def cost(self, quantities: Mapping[str, int], model: str | None) -> int:
         """The cost in nano-dollars; raises UnknownMeter, InvalidInput for a negative quantity."""
         return sum(cost for _, cost in self.itemize(quantities, model).values())
 
     def itemize(self, quantities: Mapping[str, int], model: str | None) -> dict[str, tuple[int, int]]:
         """Each meter's quantity and its cost in nano-dollars; raises as `cost` does."""
-        if self._changes_at is not None and self._clock() >= self._changes_at:
-            self._apply()
-        prices = self._prices
+        prices = self.current()
         items = {}
         for meter, quantity in quantities.items():
             price = prices.get((meter, model))
@@ -56,6 +59,10 @@ class PriceList:
                 raise InvalidInput(f"The quantity of {meter!r} cannot be negative.", field=meter)
             items[meter] = (quantity, quantity * price)
         return items
+
+    def _refresh(self) -> None:
+        if self._changes_at is not None and self._clock() >= self._changes_at:
+            self._apply()
 
     def _apply(self) -> None:
         now = self._clock()

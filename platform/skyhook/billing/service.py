@@ -64,8 +64,11 @@ class Billing:
             await seed(session, meters, models)
         await self.load_prices()
 
-    async def set_prices(self, model: str, prices: Mapping[str, int]) -> None:
-        """A model's own prices from now on, nano-dollars for each unit by meter. Raises UnknownMeter."""
+    async def set_prices(self, model: str | None, prices: Mapping[str, int]) -> None:
+        """Prices from now on, nano-dollars for each unit by meter; a model's own, or those of all others.
+
+        Raises UnknownMeter.
+        """
         async with self._database.write() as session:
             await self.prices.load(session)
             self.prices.cost(dict.fromkeys(prices, 0), None)
@@ -86,7 +89,7 @@ class Billing:
             return Hold(0)
         if payer.monthly_budget is None or payer.key_id is None:
             return Hold(amount, (await self._leases.take(Fund(payer.organization_id), amount),))
-        fund = Fund(payer.organization_id, payer.key_id, month_of(self._clock()))
+        fund = Fund(payer.organization_id, payer.budget_key_id or payer.key_id, month_of(self._clock()))
         budget = await self._leases.take(fund, amount, payer.monthly_budget)
         try:
             lease = await self._leases.take(Fund(payer.organization_id), amount)

@@ -52,17 +52,16 @@ class Catalogue:
         """Takes in the models of the plugins' manifests."""
         for plugin in plugins:
             for model in plugin.models:
-                if model.source == "bundled":
-                    self._brought[model.name] = CatalogueModel(
-                        name=model.name,
-                        plugin=plugin.name,
-                        title=model.title,
-                        source="bundled",
-                        location=_bundled_folder(model.location),
-                        tier=model.tier,
-                        context_tokens=model.context_tokens,
-                        description=model.description,
-                    )
+                self._brought[model.name] = CatalogueModel(
+                    name=model.name,
+                    plugin=plugin.name,
+                    title=model.title,
+                    source="bundled",
+                    location=_bundled_folder(model.location),
+                    tier=model.tier,
+                    context_tokens=model.context_tokens,
+                    description=model.description,
+                )
 
     async def get(self, plugin: str, name: str) -> CatalogueModel:
         """A plugin's model by name. Raises ModelNotFound."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from skyhook import __version__
-from skyhook.cli import credit, keys, models, organizations, plugins, schema, server
+from skyhook.cli import credit, keys, models, organizations, plugins, prices, schema, server, users
 
 
 @click.group()
@@ -22,5 +22,7 @@ main.add_command(models.models)
 main.add_command(plugins.plugins)
 main.add_command(keys.keys)
 main.add_command(organizations.organizations)
+main.add_command(users.users)
 main.add_command(credit.credit)
+main.add_command(prices.prices)
 main.add_command(schema.schema)

@@ -40,7 +40,7 @@ def first_call(configuration: Configuration, key_file: Path, step: Callable[[str
     step(f"GraphiQL: {address}/graphql")
     step("Try it yourself:")
     messages = '[{role: \\"user\\", content: \\"What is 17 + 25?\\"}]'
-    query = f"mutation {{ chatComplete(input: {{messages: {messages}}}) {{ text }} }}"
+    query = f"mutation {{ chatComplete(input: {{messages: {messages}, temperature: 0}}) {{ text }} }}"
     click.echo(
         f'    curl {address}/graphql -H "Authorization: Bearer $(cat {key_file})" \\\n'
         f"      -H 'Content-Type: application/json' \\\n"

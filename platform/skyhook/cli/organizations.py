@@ -25,4 +25,5 @@ def create(slug: str, name: str | None, owner: str) -> None:
         user = await services.accounts.user_named(owner)
         return await services.accounts.create_organization(name or slug, slug, user.id)
 
-    click.echo(f"Created {with_services(work).slug}. Grant it credit: skyhook credit grant {slug} DOLLARS")
+    with_services(work)
+    click.echo(f"Created {slug}. Grant it credit: skyhook credit grant {slug} DOLLARS")

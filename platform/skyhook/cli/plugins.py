@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from skyhook.plugins.host import PluginHost
+from skyhook.app import load_plugins
 
 
 @click.group()
@@ -15,7 +15,7 @@ def plugins() -> None:
 @plugins.command("list")
 def list_plugins() -> None:
     """List the installed plugins, the broken ones with the reason."""
-    host = PluginHost.discover()
+    host = load_plugins()
     for plugin in host.loaded:
         operations = ", ".join(operation.name for operation in plugin.operations)
         click.echo(f"{plugin.name:12} {plugin.version:10} {operations}")

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 
 import click
 import uvloop
+from sqlalchemy.exc import DBAPIError
 
+from skyhook.app import load_plugins
 from skyhook.configuration import Configuration
 from skyhook.errors import SkyhookError
 from skyhook.services import Services
@@ -25,26 +27,6 @@ def configuration() -> Configuration:
         raise click.ClickException(str(error)) from error
 
 
-def run_loop(main: Coroutine[Any, Any, T]) -> T:
-    """Runs a command to its end, on the fast event loop."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(main)
-
-
-def with_services(work: Callable[[Services], Awaitable[T]]) -> T:
-    """Runs `work` with services that are not started."""
-
-    async def run() -> T:
-        services = Services.build(configuration())
-        try:
-            return await work(services)
-        finally:
-            await services.database.close()
-
-    with errors_as_sentences():
-        return run_loop(run())
-
-
 @contextmanager
 def errors_as_sentences() -> Iterator[None]:
     """Ends the command with an error's message and its code."""
@@ -52,3 +34,35 @@ def errors_as_sentences() -> Iterator[None]:
         yield
     except SkyhookError as error:
         raise click.ClickException(f"{error.message} ({error.code})") from error
+
+
+def run_loop(main: Coroutine[Any, Any, T]) -> T:
+    """Runs a command to its end, on the fast event loop; what stops it is told in a sentence."""
+    try:
+        with errors_as_sentences(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(main)
+    except DBAPIError as error:
+        raise click.ClickException(
+            f"The database cannot be used: {error.orig}. Has `skyhook migrate` been run?"
+        ) from error
+
+
+def build_services() -> Services:
+    """Services by the environment's configuration, over the plugins that are sound."""
+    try:
+        return Services.build(configuration(), load_plugins())
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def with_services(work: Callable[[Services], Awaitable[T]]) -> T:
+    """Runs `work` with services that are not started."""
+
+    async def run() -> T:
+        services = build_services()
+        try:
+            return await work(services)
+        finally:
+            await services.database.close()
+
+    return run_loop(run())

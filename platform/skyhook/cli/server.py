@@ -13,7 +13,7 @@ import uvicorn
 from skyhook.accounts.first_run import ADMINISTRATOR, FirstRun, ensure_first_run
 from skyhook.app import create_app
 from skyhook.cli.first_call import first_call
-from skyhook.cli.run import configuration, run_loop, with_services
+from skyhook.cli.run import build_services, configuration, run_loop, with_services
 from skyhook.configuration import Configuration
 from skyhook.migrations.environment import behind, upgrade
 from skyhook.services import Services
@@ -30,12 +30,14 @@ def _step(text: str) -> None:
 @click.command()
 def up() -> None:
     """Set up what is missing, start the server, make a first real call and keep serving."""
-    run_loop(_up(configuration()))
+    _require_free_port(configuration())
+    try:
+        run_loop(_up(build_services()))
+    except KeyboardInterrupt:
+        _step("Stopped; `make up` goes on with the same data")
 
 
-async def _up(configuration: Configuration) -> None:
-    _require_free_port(configuration)
-    services = Services.build(configuration)
+async def _up(services: Services) -> None:
     _step(f"Preparing the database {services.database.url.render_as_string()}")
     await upgrade(services.database, services.plugins.loaded)
     await services.start()
@@ -45,7 +47,7 @@ async def _up(configuration: Configuration) -> None:
     listening = asyncio.create_task(server.listening.wait())
     await asyncio.wait((serving, listening), return_when=asyncio.FIRST_COMPLETED)
     if listening.done():
-        await asyncio.to_thread(first_call, configuration, first.key_file, _step)
+        await asyncio.to_thread(first_call, services.configuration, first.key_file, _step)
     await serving
 
 
@@ -70,11 +72,13 @@ def init() -> None:
 @click.command()
 def serve() -> None:
     """Serve the API. The database must be up to date: see `skyhook migrate`."""
-    run_loop(_serve(configuration()))
+    try:
+        run_loop(_serve(build_services()))
+    except KeyboardInterrupt:
+        _step("Stopped")
 
 
-async def _serve(configuration: Configuration) -> None:
-    services = Services.build(configuration)
+async def _serve(services: Services) -> None:
     if names := await behind(services.database, services.plugins.loaded):
         raise click.ClickException(f"The database lacks migrations of {', '.join(names)}: skyhook migrate")
     await services.start()

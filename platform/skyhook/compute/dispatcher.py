@@ -154,7 +154,7 @@ class Dispatcher:
     def _error(self, failed: protocol.Failed) -> SkyhookError:
         match failed.kind:
             case "reported":
-                return errors.FunctionReported(failed.code, failed.message)
+                return errors.FunctionReported(failed.code, failed.message, failed.retryable)
             case "bad_argument":
                 return errors.FunctionBadArgument(f"The function refused its argument: {failed.message}.")
             case "out_of_memory":

@@ -8,9 +8,10 @@ from skyhook.errors import SkyhookError
 class FunctionReported(SkyhookError):
     """The body raised `skyhook.function.FunctionError`: its code and its text come through as they are."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, retryable: bool) -> None:
         super().__init__(message)
         self.code = code
+        self.retryable = retryable
 
 
 class FunctionFailed(SkyhookError):
@@ -44,6 +45,7 @@ class FunctionOutOfMemory(SkyhookError):
 
     code = "FUNCTION_OUT_OF_MEMORY"
     status = 500
+    retryable = True
 
 
 class FunctionInterrupted(SkyhookError):

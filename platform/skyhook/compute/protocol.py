@@ -80,6 +80,7 @@ class Failed(msgspec.Struct, array_like=True, tag=5):
     traceback: str
     code: str = ""
     message: str = ""
+    retryable: bool = False
 
 
 class RawCall(msgspec.Struct, array_like=True, tag=0):

@@ -136,7 +136,8 @@ class Worker:
 def _failure(call_id: int, error: BaseException) -> Failed:
     text = _encodable("".join(traceback.format_exception(error)))
     if isinstance(error, FunctionError):
-        return Failed(call_id, "reported", text, _encodable(error.code), _encodable(error.message))
+        code, message = _encodable(error.code), _encodable(error.message)
+        return Failed(call_id, "reported", text, code, message, error.retryable)
     return Failed(call_id, "out_of_memory" if _is_out_of_memory(error, text) else "raised", text)
 
 

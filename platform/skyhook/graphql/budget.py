@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from skyhook.operations.caller import Caller
-
-
-@dataclass(frozen=True, slots=True)
-class RateState:
-    """What is left of a key's rate budget."""
-
-    limit: int | None
-    remaining: int | None
-    reset_s: float | None
-    """Seconds until the budget is full again."""
-
-
-UNLIMITED = RateState(limit=None, remaining=None, reset_s=None)
+from skyhook.operations.rate import UNLIMITED, RateState
 
 
 class RateBudget(Protocol):

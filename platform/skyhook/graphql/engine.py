@@ -22,7 +22,7 @@ from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from skyhook.errors import SkyhookError
-from skyhook.graphql.budget import UNLIMITED, RateBudget, RateState
+from skyhook.graphql.budget import RateBudget
 from skyhook.graphql.context import Context
 from skyhook.graphql.cost import Points
 from skyhook.graphql.documents import Documents, Operation
@@ -34,6 +34,7 @@ from skyhook.graphql.errors import (
     internal_error,
 )
 from skyhook.graphql.limits import Limits, QueryTooExpensive
+from skyhook.operations.rate import UNLIMITED, RateState
 
 Payload: TypeAlias = dict[str, Any]
 """A GraphQL response: `data`, `errors`, `extensions`."""

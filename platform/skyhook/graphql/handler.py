@@ -113,7 +113,7 @@ async def _body(receive: Receive, declared: int, limit: int) -> bytes:
     size = 0
     while True:
         if max(declared, size) > limit:
-            raise BodyTooLarge(f"The body is larger than {limit} bytes. Upload large inputs as artifacts.")
+            raise BodyTooLarge(f"The body is larger than {limit} bytes.")
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone

@@ -49,7 +49,9 @@ class _Builder:
         arguments: dict[str, Any] = self._absent.copy()
         for name, value in given.items():
             python_name, type_ = self._fields[name]
-            arguments[python_name] = value if type_ is None else context.convert(value, type_, name)
+            if type_ is not None and value is not None:
+                value = context.convert(value, type_, name) if value != [] else []  # noqa: PLW2901
+            arguments[python_name] = value
         return cls(**arguments)
 
 

@@ -76,7 +76,7 @@ class Authentication:
         if known is None or time.monotonic() - known.read_at > CACHED_S:
             known = await self._read(public_id)
         if known is None or not hmac.compare_digest(known.secret_hash, format.hash_key(self._secret, text)):
-            raise KeyInvalid("There is no such key. Create one in the console or with keyCreate.")
+            raise KeyInvalid("There is no such key. Create one with keyCreate.")
         _check_usable(known, client_address)
         caller = known.caller
         self._used[caller.key_id] = now()  # type: ignore[index]
@@ -117,6 +117,7 @@ def _remember(key: Key) -> _Known:
         user_id=key.created_by_id,
         key_id=key.id,
         scopes=frozenset(key.scopes),
+        limits_key_id=key.limits_key_id,
         rate_limit_per_minute=key.rate_limit_per_minute,
         monthly_budget=key.monthly_budget,
         expires_at=key.expires_at,
@@ -132,7 +133,7 @@ def _check_usable(known: _Known, client_address: str) -> None:
     if known.revoked_at is not None:
         refusal = KeyRevoked("This key was revoked. Create a new one.")
     elif expires_at is not None and expires_at <= now():
-        refusal = KeyExpired(f"This key expired at {expires_at.isoformat()}. Rotate it or create a new one.")
+        refusal = KeyExpired(f"This key expired at {expires_at.isoformat()}. Create a new one.")
     elif known.networks and not _allowed(client_address, known.networks):
         refusal = KeyAddressDenied(f"This key may not be used from {client_address}.")
     if refusal is not None:

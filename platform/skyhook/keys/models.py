@@ -39,6 +39,8 @@ class Key(Identified, Base):
     expires_at: Mapped[datetime | None] = mapped_column()
     revoked_at: Mapped[datetime | None] = mapped_column()
     last_used_at: Mapped[datetime | None] = mapped_column()
+    limits_key_id: Mapped[UUID] = mapped_column()
+    """Whose rate limit and budget it draws from: its own id, or the first key's that it was rotated from."""
     rotated_from_id: Mapped[UUID | None] = mapped_column(ForeignKey("keys.id"))
     created_at: Mapped[datetime] = mapped_column(default=now)
 

@@ -16,10 +16,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from skyhook.database import Database
-from skyhook.graphql.budget import UNLIMITED, RateState
 from skyhook.keys.errors import RateLimited
 from skyhook.keys.models import RateWindow
 from skyhook.operations.caller import Caller
+from skyhook.operations.rate import UNLIMITED, RateState
 
 SLICES = 10
 """A process takes this part of a limit at a time: small enough that others find some left."""
@@ -46,7 +46,7 @@ class RateLimits:
 
     async def take(self, caller: Caller, points: int) -> RateState:
         """Takes points. Raises RateLimited with the seconds until the next minute begins."""
-        limit, key_id = caller.rate_limit_per_minute, caller.key_id
+        limit, key_id = caller.rate_limit_per_minute, caller.limits_key_id
         if limit is None or key_id is None:
             return UNLIMITED
         minute = int(self._clock() // 60)
@@ -64,7 +64,7 @@ class RateLimits:
 
     def give_back(self, caller: Caller, points: int) -> None:
         """Gives back points that were taken in this minute and not used."""
-        part = self._slices.get(caller.key_id) if caller.key_id else None
+        part = self._slices.get(caller.limits_key_id) if caller.limits_key_id else None
         if part is not None and part.minute == int(self._clock() // 60):
             part.left += points
 

@@ -17,7 +17,7 @@ from skyhook.database import Database
 from skyhook.errors import InvalidInput, NotFound
 from skyhook.keys import format
 from skyhook.keys.authentication import Authentication
-from skyhook.keys.errors import KeyExceedsCreator, KeyRevoked
+from skyhook.keys.errors import KeyExceedsCreator, KeyExpired, KeyRevoked
 from skyhook.keys.models import Key
 from skyhook.operations.caller import Caller
 
@@ -52,10 +52,13 @@ class Keys:
         """A new key and its text, which is shown this once.
 
         Raises InvalidInput for a limit that makes no sense, and KeyExceedsCreator where the key would
-        be allowed more than the caller itself.
+        be allowed more than the caller itself: a caller with a budget or a rate limit makes no keys, since
+        each would bring a budget and a limit of its own.
         """
         limits = replace(limits, allowed_ips=_networks(limits.allowed_ips))
         self._check(name, limits)
+        if caller.rate_limit_per_minute is not None or caller.monthly_budget is not None:
+            raise KeyExceedsCreator("A key with a rate limit or a budget cannot create keys.")
         _require_within(caller, limits)
         async with self._database.write() as session:
             return self._add(session, caller, name.strip(), limits)
@@ -71,11 +74,13 @@ class Keys:
             old = await _key(session, caller, key_id)
             if old.revoked_at is not None:
                 raise KeyRevoked("A revoked key cannot be rotated; create a new one.")
+            if old.expires_at is not None and old.expires_at <= now():
+                raise KeyExpired("An expired key cannot be rotated; create a new one.")
             limits = KeyLimits(
                 old.scopes, old.rate_limit_per_minute, old.monthly_budget, old.expires_at, old.allowed_ips
             )
             _require_within(caller, limits)
-            new, text = self._add(session, caller, old.name, limits, rotated_from=old.id)
+            new, text = self._add(session, caller, old.name, limits, rotated_from=old)
             ends = now() + overlap
             old.expires_at = min(ends, old.expires_at) if old.expires_at else ends
             audit.record(session, caller, "key.rotated", old.id, new_key=str(new.id))
@@ -124,11 +129,11 @@ class Keys:
         name: str,
         limits: KeyLimits,
         *,
-        rotated_from: UUID | None = None,
+        rotated_from: Key | None = None,
     ) -> tuple[Key, str]:
-        new = format.generate()
+        new, key_id = format.generate(), new_id()
         key = Key(
-            id=new_id(),
+            id=key_id,
             organization_id=caller.organization_id,
             created_by_id=caller.user_id,
             name=name,
@@ -139,7 +144,8 @@ class Keys:
             monthly_budget=limits.monthly_budget,
             allowed_ips=list(limits.allowed_ips),
             expires_at=limits.expires_at,
-            rotated_from_id=rotated_from,
+            limits_key_id=rotated_from.limits_key_id if rotated_from else key_id,
+            rotated_from_id=rotated_from.id if rotated_from else None,
         )
         session.add(key)
         audit.record(session, caller, "key.created", key.id, name=name, public_id=new.public_id)
@@ -173,16 +179,11 @@ def _require_within(caller: Caller, limits: KeyLimits) -> None:
     missing = [scope for scope in limits.scopes if not caller.covers(scope)]
     if missing:
         raise KeyExceedsCreator(f"The calling key lacks {', '.join(missing)}.", field="scopes")
-    bounds = (
-        ("rateLimitPerMinute", caller.rate_limit_per_minute, limits.rate_limit_per_minute),
-        ("monthlyBudget", caller.monthly_budget, limits.monthly_budget),
-        ("expiresAt", caller.expires_at, limits.expires_at),
-    )
-    for field_name, own, asked in bounds:
-        if own is not None and (asked is None or asked > own):  # type: ignore[operator]
-            raise KeyExceedsCreator(
-                f"The calling key's own limit is {own}; the new key's must not be wider.", field=field_name
-            )
+    own, asked = caller.expires_at, limits.expires_at
+    if own is not None and (asked is None or asked > own):
+        raise KeyExceedsCreator(
+            f"The calling key ends at {own.isoformat()}; the new one must not outlive it.", field="expiresAt"
+        )
     if caller.allowed_ips and not _covered(limits.allowed_ips, caller.allowed_ips):
         raise KeyExceedsCreator(
             "The calling key has an IP allow-list; the new key's must lie inside it.", field="allowedIps"

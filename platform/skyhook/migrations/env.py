@@ -15,7 +15,8 @@ branch = context.config.attributes["branch"]
 def render_item(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
     """Writes the core's own column type by its name; everything else as alembic does."""
     if kind == "type" and isinstance(item, UTCDateTime):
-        autogenerate.imports.add("from skyhook.database import UTCDateTime")
+        module = "skyhook.database" if branch.name == "core" else "skyhook.plugin"
+        autogenerate.imports.add(f"from {module} import UTCDateTime")
         return "UTCDateTime()"
     return False
 

@@ -19,6 +19,8 @@ class Caller:
     key_id: UUID | None
     """None for a console session."""
     scopes: frozenset[str]
+    limits_key_id: UUID | None = None
+    """The key whose rate limit and budget are drawn from; rotated keys share those of the first one."""
     rate_limit_per_minute: int | None = None
     """In points."""
     monthly_budget: int | None = None

@@ -172,7 +172,7 @@ class Operations:
 
     async def _admit(self, asked: Asked) -> Call:
         caller = asked.caller
-        payer = Payer(caller.organization_id, caller.key_id, caller.user_id, caller.monthly_budget)
+        payer = _payer(caller)
         try:
             hold = await self._billing.hold(payer, asked.at_most, asked.model.name if asked.model else None)
         except BaseException:
@@ -205,7 +205,7 @@ class Operations:
                 asked.idempotency_key, asked.operation, _fingerprint(asked), result
             )
         served = Served(
-            payer=Payer(caller.organization_id, caller.key_id, caller.user_id, caller.monthly_budget),
+            payer=_payer(caller),
             hold=call.hold,
             plugin=plugin.name,
             operation=operation.name,
@@ -226,6 +226,16 @@ class Operations:
         self._settling.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("a served call could not be charged", exc_info=error)
+
+
+def _payer(caller: Caller) -> Payer:
+    return Payer(
+        caller.organization_id,
+        caller.key_id,
+        caller.user_id,
+        caller.monthly_budget,
+        budget_key_id=caller.limits_key_id,
+    )
 
 
 def _fingerprint(asked: Asked) -> bytes:

@@ -40,15 +40,18 @@ class PluginHost:
                 check(plugin)
                 check_collisions(plugin, host.loaded)
             except PluginBroken as error:
-                host.exclude(entry.name, error.reason)
+                host._note_broken(entry.name, error.reason)
             else:
                 host.loaded.append(plugin)
         return host
 
     def exclude(self, name: str, reason: str) -> None:
         """Takes a plugin out of the loaded ones and notes why."""
-        logger.error("plugin %s is broken: %s", name, reason)
         self.loaded = [plugin for plugin in self.loaded if plugin.name != name]
+        self._note_broken(name, reason)
+
+    def _note_broken(self, name: str, reason: str) -> None:
+        logger.error("plugin %s is broken: %s", name, reason)
         self.broken.append(BrokenPlugin(name, reason))
 
     @property

@@ -46,14 +46,12 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """An entry of the catalogue that a plugin brings."""
+    """A bundled model: it ships with the plugin and works offline."""
 
     name: str
     title: str
-    source: Literal["bundled", "hub"]
-    """`bundled` ships with the plugin and works offline; `hub` is pulled once by `skyhook models pull`."""
     location: str
-    """`package:folder` of a bundled model, `owner/name` of one on the hub."""
+    """`package:folder` of the weights, which ship with the plugin."""
     tier: Literal["small", "medium", "large"]
     context_tokens: int
     description: str = ""
@@ -81,5 +79,3 @@ class Plugin:
     tables: MetaData | None = None
     migrations: str | None = None
     """`package:folder` of its alembic revisions."""
-    settings: type | None = None
-    """A msgspec struct with a default for each field; the console draws its form from it."""

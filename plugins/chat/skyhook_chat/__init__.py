@@ -4,7 +4,6 @@ from skyhook.plugin import Meter, Model, Operation, Plugin, Scope
 from skyhook_chat.completions import INPUT_TOKENS, OUTPUT_TOKENS
 from skyhook_chat.schema import ChatMutation, ChatQuery, ChatSubscription
 from skyhook_chat.scopes import COMPLETE, READ, WRITE
-from skyhook_chat.settings import ChatSettings
 from skyhook_chat.tables import Base
 from skyhook_functions.chat.local import ChatModel
 from skyhook_functions.chat.upstream import UpstreamChat
@@ -34,7 +33,6 @@ plugin = Plugin(
         Model(
             name="skyhook-small",
             title="Skyhook Small",
-            source="bundled",
             location="skyhook_functions:weights/skyhook-small",
             tier="small",
             context_tokens=1024,
@@ -43,5 +41,4 @@ plugin = Plugin(
     ),
     tables=Base.metadata,
     migrations="skyhook_chat:migrations",
-    settings=ChatSettings,
 )

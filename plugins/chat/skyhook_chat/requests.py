@@ -15,6 +15,7 @@ ROLES = ("system", "user", "assistant", "tool")
 MOST_STOPS = 4
 LONGEST_STOP = 100
 DEFAULT_MAX_TOKENS = 512
+DEFAULT_MODEL = "skyhook-small"
 TEMPLATE_TOKENS = 64
 """More than any known chat template adds around a whole request, and around each message."""
 

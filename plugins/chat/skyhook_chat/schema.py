@@ -20,9 +20,8 @@ from skyhook.plugin import (
 )
 from skyhook_chat.completions import Completions
 from skyhook_chat.conversations import Conversations
-from skyhook_chat.requests import CompletionRequest, check_message, check_sampling, check_tool
+from skyhook_chat.requests import DEFAULT_MODEL, CompletionRequest, check_message, check_sampling, check_tool
 from skyhook_chat.scopes import COMPLETE, READ, WRITE
-from skyhook_chat.settings import ChatSettings
 from skyhook_chat.tables import Conversation
 from skyhook_chat.types import (
     ChatCompleteInput,
@@ -126,7 +125,7 @@ class ChatSubscription:
 async def _request(info: Info, asked: ChatCompleteInput) -> tuple[CatalogueModel, CompletionRequest]:
     context = info.context
     context.caller.require(COMPLETE)
-    name = asked.model or ChatSettings().default_model
+    name = asked.model or DEFAULT_MODEL
     model = await context.services.catalogue.get("chat", name)
     messages = [
         check_message(

@@ -170,6 +170,7 @@ def upgrade() -> None:
         sa.Column("expires_at", UTCDateTime(), nullable=True),
         sa.Column("revoked_at", UTCDateTime(), nullable=True),
         sa.Column("last_used_at", UTCDateTime(), nullable=True),
+        sa.Column("limits_key_id", sa.Uuid(), nullable=False),
         sa.Column("rotated_from_id", sa.Uuid(), nullable=True),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from skyhook.database import UTCDateTime
+from skyhook.plugin import UTCDateTime
 
 revision = "0001"
 down_revision = None
