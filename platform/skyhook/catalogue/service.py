@@ -71,7 +71,7 @@ class Catalogue:
             names = ", ".join(other.name for other in await self.list(plugin))
             raise ModelNotFound(
                 f"There is no model {name!r} for {plugin}. Known: {names}. "
-                "An operator adds one with `skyhook models add`.",
+                "An operator adds one with `skyhook models pull` or `add`.",
                 field="model",
             )
         return model
@@ -82,12 +82,16 @@ class Catalogue:
         every = [*self._brought.values(), *self._added.values()]
         return [model for model in every if plugin in (None, model.plugin)]
 
+    async def require_free(self, name: str) -> None:
+        """Raises ModelExists where a model has the name."""
+        if any(name == other.name for other in await self.list()):
+            raise ModelExists(f"There is a model {name!r} already; remove it first.", field="name")
+
     async def add(self, model: CatalogueModel) -> None:
         """Adds a model. Raises InvalidInput, or ModelExists."""
         if model.context_tokens < 1:
             raise InvalidInput("A context has at least one token.", field="contextTokens")
-        if any(model.name == other.name for other in await self.list()):
-            raise ModelExists(f"There is a model {model.name!r} already; remove it first.", field="name")
+        await self.require_free(model.name)
         async with self._database.write() as session:
             session.add(
                 AddedModel(
@@ -104,7 +108,7 @@ class Catalogue:
         self._read_at = float("-inf")
 
     async def remove(self, name: str) -> None:
-        """Removes an added model; its weights stay. Raises ModelNotFound."""
+        """Takes an added model out; its weights stay. Raises ModelNotFound."""
         async with self._database.write() as session:
             removed = await session.execute(
                 delete(AddedModel).where(AddedModel.name == name).returning(AddedModel.name)

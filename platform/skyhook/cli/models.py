@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
+from skyhook.catalogue.pull import pull as pull_weights
+from skyhook.catalogue.pull import remove_weights, weights_folder
 from skyhook.catalogue.service import CatalogueModel
-from skyhook.cli.run import with_services
+from skyhook.cli.run import configuration, errors_as_sentences, with_services
+from skyhook.errors import InvalidInput
 from skyhook.services import Services
+
+
+def _options_of_every_model(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that a pulled model and an added one share."""
+    for option in (
+        click.option("--price", "prices", multiple=True, metavar="METER=NANO", help="Nano-dollars a unit."),
+        click.option(
+            "--tier", type=click.Choice(["small", "medium", "large"]), default="medium", show_default=True
+        ),
+        click.option("--plugin", default="chat", show_default=True, help="The plugin that the model is for."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group()
 def models() -> None:
-    """Models: list them, add one from a folder or an upstream server, remove one."""
+    """Models: list them, pull one from the hub, add one from a folder or an upstream server, remove one."""
 
 
 @models.command("list")
@@ -28,22 +45,83 @@ def list_models() -> None:
 
 @models.command()
 @click.argument("name")
-@click.option("--plugin", default="chat", show_default=True, help="The plugin that the model is for.")
+@click.option("--from", "repository", metavar="OWNER/REPO", help="The repository on the hub.")
+@click.option("--revision", help="A branch, a tag or a commit; the default is the main branch.")
+@click.option(
+    "--context-tokens", type=click.IntRange(min=1), help="The default is what the model's config.json says."
+)
+@_options_of_every_model
+def pull(
+    name: str,
+    repository: str | None,
+    revision: str | None,
+    context_tokens: int | None,
+    plugin: str,
+    tier: str,
+    prices: tuple[str, ...],
+) -> None:
+    """Download the model NAME from the Hugging Face hub and add it.
+
+    It must be a causal language model with safetensors weights. NAME is what callers name, or OWNER/REPO:
+    then the model is called REPO, in lower case. Weights that are there already are not downloaded again, and
+    an interrupted pull goes on where it stopped. HF_TOKEN and HF_ENDPOINT are read from the environment.
+    """
+    if repository is None:
+        if "/" not in name:
+            raise click.UsageError("Give --from OWNER/REPO, or OWNER/REPO as the name.")
+        repository, name = name, name.rpartition("/")[2].lower()
+    price_list = _prices(prices)
+
+    async def check(services: Services) -> None:
+        weights_folder(services.configuration.data, name)
+        await services.catalogue.require_free(name)
+        if plugin not in {loaded.name for loaded in services.plugins.loaded}:
+            raise InvalidInput(f"There is no plugin {plugin!r}.", field="plugin")
+        if unknown := price_list.keys() - {meter.name for meter in services.plugins.meters}:
+            raise InvalidInput(f"There is no meter {min(unknown)!r}.", field="price")
+
+    with_services(check)  # before the long part
+    with errors_as_sentences():
+        pulled = pull_weights(_models_folder(), name, repository, revision, click.echo)
+        tokens = context_tokens or pulled.context_tokens
+        if tokens is None:
+            raise InvalidInput(
+                f"The config.json of {repository} names no context length: run the command again with "
+                "--context-tokens; nothing is downloaded twice."
+            )
+        if pulled.context_tokens is not None and tokens > pulled.context_tokens:
+            raise InvalidInput(f"{repository} takes {pulled.context_tokens} tokens, not {tokens}.")
+    _add(
+        CatalogueModel(
+            name=name,
+            plugin=plugin,
+            title=name,
+            source="hub",
+            location=str(pulled.folder),
+            tier=tier,
+            context_tokens=tokens,
+            description="",
+        ),
+        price_list,
+    )
+
+
+@models.command()
+@click.argument("name")
 @click.option("--folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--upstream", help="The base URL of an OpenAI-compatible server, such as http://host:8001/v1.")
 @click.option("--upstream-name", help="The model's name there; the default is NAME.")
 @click.option("--api-key-variable", help="The environment variable that holds the upstream's key.")
 @click.option("--context-tokens", type=click.IntRange(min=1), required=True)
-@click.option("--tier", type=click.Choice(["small", "medium", "large"]), default="medium", show_default=True)
-@click.option("--price", "prices", multiple=True, metavar="METER=NANO", help="Nano-dollars for each unit.")
+@_options_of_every_model
 def add(
     name: str,
-    plugin: str,
     folder: Path | None,
     upstream: str | None,
     upstream_name: str | None,
     api_key_variable: str | None,
     context_tokens: int,
+    plugin: str,
     tier: str,
     prices: tuple[str, ...],
 ) -> None:
@@ -51,34 +129,58 @@ def add(
     if (folder is None) == (upstream is None):
         raise click.UsageError("Give --folder or --upstream, one of them.")
     source: Literal["hub", "upstream"] = "upstream" if upstream else "hub"
-    model = CatalogueModel(
-        name=name,
-        plugin=plugin,
-        title=name,
-        source=source,
-        location=upstream or str(folder and folder.absolute()),
-        tier=tier,
-        context_tokens=context_tokens,
-        description="",
-        upstream_name=upstream_name,
-        api_key_variable=api_key_variable,
+    _add(
+        CatalogueModel(
+            name=name,
+            plugin=plugin,
+            title=name,
+            source=source,
+            location=upstream or str(folder and folder.absolute()),
+            tier=tier,
+            context_tokens=context_tokens,
+            description="",
+            upstream_name=upstream_name,
+            api_key_variable=api_key_variable,
+        ),
+        _prices(prices),
     )
-
-    async def work(services: Services) -> None:
-        await services.seed_prices()
-        await services.billing.set_prices(name, _prices(prices))
-        await services.catalogue.add(model)
-
-    with_services(work)
-    click.echo(f"Added {name}. A running server knows it within seconds.")
 
 
 @models.command()
 @click.argument("name")
-def remove(name: str) -> None:
+@click.option("--weights", is_flag=True, help="Delete what was pulled for it, finished or not, as well.")
+def remove(name: str, weights: bool) -> None:
     """Remove the model NAME from the catalogue; its weights stay where they are."""
-    with_services(lambda services: services.catalogue.remove(name))
+    known = {model.name: model for model in with_services(lambda services: services.catalogue.list())}
+    with errors_as_sentences():
+        if weights and name in known:
+            folder = weights_folder(_models_folder(), name)
+            if Path(known[name].location).resolve() != folder.resolve():
+                raise InvalidInput(
+                    f"The weights of {name!r} were not pulled; they are {known[name].location}."
+                )
+        # Weights may be all that is left, of an interrupted pull or of a model that was removed without them.
+        if name in known or not (weights and remove_weights(_models_folder(), name)):
+            with_services(lambda services: services.catalogue.remove(name))
+            if weights:
+                remove_weights(_models_folder(), name)
     click.echo(f"Removed {name}.")
+
+
+def _models_folder() -> Path:
+    return configuration().data / "models"
+
+
+def _add(model: CatalogueModel, prices: dict[str, int]) -> None:
+    async def work(services: Services) -> None:
+        # First, so that a refused model does not change another one's prices.
+        await services.catalogue.require_free(model.name)
+        await services.seed_prices()
+        await services.billing.set_prices(model.name, prices)
+        await services.catalogue.add(model)
+
+    with_services(work)
+    click.echo(f"Added {model.name}. A running server knows it within seconds.")
 
 
 def _prices(texts: tuple[str, ...]) -> dict[str, int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
@@ -26,13 +27,20 @@ def configuration() -> Configuration:
         raise click.ClickException(str(error)) from error
 
 
+@contextmanager
+def errors_as_sentences() -> Iterator[None]:
+    """Ends the command with an error's message and its code."""
+    try:
+        yield
+    except SkyhookError as error:
+        raise click.ClickException(f"{error.message} ({error.code})") from error
+
+
 def run_loop(main: Coroutine[Any, Any, T]) -> T:
     """Runs a command to its end, on the fast event loop; what stops it is told in a sentence."""
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with errors_as_sentences(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(main)
-    except SkyhookError as error:
-        raise click.ClickException(f"{error.message} ({error.code})") from error
     except DBAPIError as error:
         raise click.ClickException(
             f"The database cannot be used: {error.orig}. Has `skyhook migrate` been run?"
