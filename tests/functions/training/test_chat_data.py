@@ -4,13 +4,21 @@ import json
 import random
 
 import pytest
+from transformers import PreTrainedTokenizerFast
+
 from skyhook_functions.training.chat import arithmetic, knowledge, toolbox, values
 from skyhook_functions.training.chat.data import TASKS, conversation, held_out
 from skyhook_functions.training.chat.tokenizer import TEMPLATE, encode, render, train_tokenizer
-from transformers import PreTrainedTokenizerFast
 
 MANY = 3000
-POOLS = [values.FIRST_NAMES, values.LAST_NAMES, values.CITIES, values.ADJECTIVES, values.NOUNS, values.COMMON_WORDS]
+POOLS = [
+    values.FIRST_NAMES,
+    values.LAST_NAMES,
+    values.CITIES,
+    values.ADJECTIVES,
+    values.NOUNS,
+    values.COMMON_WORDS,
+]
 POOLS += [toolbox.VERBS, toolbox.OBJECTS, toolbox.PARAMETERS]
 
 
@@ -22,14 +30,17 @@ def prompts(task: str, held: bool) -> set[str]:
 
 
 def test_the_same_seed_and_index_give_the_same_conversation() -> None:
-    assert [render(conversation(3, index)) for index in range(50)] == [render(conversation(3, index)) for index in range(50)]
+    assert [render(conversation(3, index)) for index in range(50)] == [
+        render(conversation(3, index)) for index in range(50)
+    ]
     assert render(conversation(3, 0)) != render(conversation(4, 0))
 
 
 def test_every_question_of_the_faq_has_phrasings_and_unseen_ones() -> None:
     assert set(knowledge.sections(knowledge.FAQ)) == set(knowledge.sections(knowledge.PARAPHRASES))
     for fact in knowledge.facts():
-        assert len(fact.ask) >= 5 and len(fact.held) >= 3, fact.question
+        assert len(fact.ask) >= 5, fact.question
+        assert len(fact.held) >= 3, fact.question
         assert not {fact.question, *fact.ask} & set(fact.held), fact.question
 
 
@@ -76,10 +87,13 @@ def test_extraction_answers_are_copied_from_the_text() -> None:
 def test_the_template_renders_what_is_trained() -> None:
     raw = train_tokenizer(1, 300)
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, chat_template=TEMPLATE)
-    examples = [conversation(1, index) for index in range(200)] + [held_out(task, 1, index) for task in TASKS for index in range(20)]
+    examples = [conversation(1, index) for index in range(200)] + [
+        held_out(task, 1, index) for task in TASKS for index in range(20)
+    ]
     for one in examples:
         text = tokenizer.apply_chat_template(one.messages, tools=one.tools or None, tokenize=False)
         assert text == render(one)
         ids, weights = encode(raw, one)
         assert ids == tokenizer(text)["input_ids"][: len(ids)]
-        assert any(weights) and not weights[0]
+        assert any(weights)
+        assert not weights[0]

@@ -1,4 +1,4 @@
-"""Task 2: sums and differences of numbers up to 99 and products up to 12 x 12, answered by the bare number."""
+"""Task 2: sums and non-negative differences of numbers up to 99, and products up to 12 x 12, answered by the bare number."""
 
 import random
 
@@ -8,6 +8,7 @@ from skyhook_functions.training.chat.wording import polite
 
 LARGEST_TERM = 99
 LARGEST_FACTOR = 12
+TRAINED_RANGES = (9, 20, LARGEST_TERM, LARGEST_TERM)
 FRAMES = (
     "What is {}?", "{}", "{} = ?", "{}?", "{}=", "Calculate {}.", "How much is {}?", "Compute {}", "What's {}?", "Solve {}.",
     "Tell me what {} is.", "What does {} make?", "Work out {}.", "Give me the result of {}.", "How much does {} make?",
@@ -15,7 +16,14 @@ FRAMES = (
 )  # fmt: skip
 INFIX = {
     "+": ("{a} + {b}", "{a} + {b}", "{a}+{b}", "{a} plus {b}", "{a} and {b} added", "the sum of {a} and {b}"),
-    "-": ("{a} - {b}", "{a} - {b}", "{a}-{b}", "{a} minus {b}", "the difference of {a} and {b}", "{a} less {b}"),
+    "-": (
+        "{a} - {b}",
+        "{a} - {b}",
+        "{a}-{b}",
+        "{a} minus {b}",
+        "the difference of {a} and {b}",
+        "{a} less {b}",
+    ),
     "*": ("{a} * {b}", "{a} x {b}", "{a}*{b}", "{a} times {b}", "the product of {a} and {b}", "{a} × {b}"),
 }
 WHOLE = {
@@ -36,15 +44,20 @@ WHOLE = {
 
 
 def operands(rng: random.Random, held: bool) -> tuple[int, str, int, int]:
-    """First operand, sign, second operand and result. The mirror of a held-out product is always trained."""
+    """First operand, sign, second operand and result; small operands are trained more often than they are evaluated.
+
+    The mirror of a held-out product is always trained.
+    """
     while True:
         sign = rng.choice("++--*")
         if sign == "*":
             a, b = rng.randint(0, LARGEST_FACTOR), rng.randint(0, LARGEST_FACTOR)
             part = a > b and is_held(f"{a}*{b}")
         else:
-            low = rng.choice((0, 0, 10))
-            a, b = rng.randint(low, LARGEST_TERM), rng.randint(low, LARGEST_TERM)
+            largest = LARGEST_TERM if held else rng.choice(TRAINED_RANGES)
+            a, b = rng.randint(0, largest), rng.randint(0, largest)
+            if sign == "-":
+                a, b = max(a, b), min(a, b)
             part = is_held(f"{a}{sign}{b}")
         if part == held:
             return a, sign, b, {"+": a + b, "-": a - b, "*": a * b}[sign]
@@ -53,8 +66,9 @@ def operands(rng: random.Random, held: bool) -> tuple[int, str, int, int]:
 def calculation(rng: random.Random, held: bool) -> list[Message]:
     """One calculation in one of many wordings."""
     a, sign, b, result = operands(rng, held)
-    whole = rng.random() < 0.25 and (sign != "-" or a >= b)
-    prompt = rng.choice(WHOLE[sign]) if whole else rng.choice(FRAMES).format(rng.choice(INFIX[sign]))
+    prompt = (
+        rng.choice(WHOLE[sign]) if rng.random() < 0.25 else rng.choice(FRAMES).format(rng.choice(INFIX[sign]))
+    )
     prompt = prompt.format(a=a, b=b)
     if rng.random() < 0.15:
         prompt = prompt.lower()
@@ -65,5 +79,5 @@ def calculation(rng: random.Random, held: bool) -> list[Message]:
 
 def sample(rng: random.Random, held: bool) -> Turn:
     """One calculation; in training often several in a row, since each is short and tens of thousands must be seen."""
-    count = 1 if held else rng.choice((1, 2, 4, 6))
+    count = 1 if held else rng.choice((1, 3, 4, 6))
     return Turn([message for _ in range(count) for message in calculation(rng, held)])

@@ -17,7 +17,15 @@ TASKS: dict[str, Sampler] = {
     "greeting": fallback.greeting,
     "repeat": repeat.sample,
 }
-WEIGHTS = {"knowledge": 16, "arithmetic": 24, "extraction": 25, "tools": 26, "fallback": 7, "greeting": 2, "repeat": 4}
+WEIGHTS = {
+    "knowledge": 11,
+    "arithmetic": 30,
+    "extraction": 22,
+    "tools": 32,
+    "fallback": 6,
+    "greeting": 2,
+    "repeat": 3,
+}
 TASKS_BESIDE_TOOLS = ("knowledge", "arithmetic", "extraction", "greeting")
 SYSTEM_PROMPT_SHARE = 0.4
 
@@ -36,7 +44,9 @@ def conversation(seed: int, index: int) -> Conversation:
     rng = generator(seed, "train", index)
     turns = [TASKS[draw_task(rng)](rng, False)]
     for _ in range(rng.choice((0, 0, 0, 0, 0, 1, 1, 2))):
-        more = draw_task(rng, TASKS_BESIDE_TOOLS if turns[0].tools else tuple(name for name in TASKS if name != "tools"))
+        more = draw_task(
+            rng, TASKS_BESIDE_TOOLS if turns[0].tools else tuple(name for name in TASKS if name != "tools")
+        )
         turns.append(TASKS[more](rng, False))
     rng.shuffle(turns)
     messages: list[Message] = [message for turn in turns for message in turn.messages]
@@ -49,5 +59,7 @@ def held_out(task: str, seed: int, index: int) -> Conversation:
     """Evaluation conversation number `index` of a task, made from held-out parts only."""
     rng = generator(seed, "held", task, index)
     turn = TASKS[task](rng, True)
-    system: list[Message] = [{"role": "system", "content": system_prompt(rng)}] if rng.random() < SYSTEM_PROMPT_SHARE / 2 else []
+    system: list[Message] = (
+        [{"role": "system", "content": system_prompt(rng)}] if rng.random() < SYSTEM_PROMPT_SHARE / 2 else []
+    )
     return Conversation([*system, *turn.messages], turn.tools)

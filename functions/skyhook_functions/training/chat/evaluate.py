@@ -1,7 +1,7 @@
 """Score `skyhook-small` on held-out prompts: `python -m skyhook_functions.training.chat.evaluate`.
 
-Greedy decoding, exact match of the whole answer. The scores are written into the model card; the command fails when a
-task falls below what the card promises.
+Greedy decoding, exact match of the whole answer. The scores are written into the model card; the command
+fails when a task falls below what the card promises.
 """
 
 import argparse
@@ -10,11 +10,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from skyhook_functions.training.chat import knowledge
+from skyhook_functions.training.chat import fallback, knowledge
 from skyhook_functions.training.chat.conversation import Conversation, Message, Tool, exchange
 from skyhook_functions.training.chat.data import TASKS, generator, held_out
 from skyhook_functions.training.chat.tokenizer import message_text
@@ -31,7 +32,8 @@ TITLES = {
     "extraction": "Fields to JSON: unseen values and field combinations",
     "tools, call": "Tool calls: unseen tools, parameters and values",
     "tools, result": "Answers from a tool's result",
-    "tools, none": "No tool fits",
+    "tools, none": "Tools on offer and a question of the other tasks",
+    "tools, missing": "Tools on offer and none fits: the fixed honest reply",
     "fallback": "Other requests: the fixed honest reply",
     "greeting": "Greetings, thanks and goodbyes",
     "repeat": "Repeating a text: unseen values",
@@ -55,6 +57,8 @@ def kind_of(task: str, conversation: Conversation, position: int) -> str:
     message = conversation.messages[position]
     if message.get("tool_calls"):
         return "tools, call"
+    if message["content"] == fallback.REPLY:
+        return "tools, missing"
     return "tools, result" if conversation.messages[position - 1]["role"] == "tool" else "tools, none"
 
 
@@ -73,7 +77,9 @@ def cases(count: int, seed: int) -> Iterator[Case]:
             for position, message in enumerate(conversation.messages):
                 if message["role"] == "assistant":
                     group = kind_of(task, conversation, position)
-                    yield Case(group, conversation.messages[:position], conversation.tools, message_text(message))
+                    yield Case(
+                        group, conversation.messages[:position], conversation.tools, message_text(message)
+                    )
 
 
 @torch.inference_mode()
@@ -83,22 +89,32 @@ def answers(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts:
     result = [""] * len(prompts)
     for start in range(0, len(order), BATCH):
         chosen = order[start : start + BATCH]
-        inputs = tokenizer([prompts[index] for index in chosen], return_tensors="pt", padding=True, return_token_type_ids=False)
+        inputs = tokenizer(
+            [prompts[index] for index in chosen],
+            return_tensors="pt",
+            padding=True,
+            return_token_type_ids=False,
+        )
         output = model.generate(**inputs, max_new_tokens=LONGEST_ANSWER, do_sample=False)  # type: ignore[operator]
         for index, ids in zip(chosen, output[:, inputs["input_ids"].shape[1] :], strict=True):
             result[index] = str(tokenizer.decode(ids, skip_special_tokens=True))
     return result
 
 
+def render_prompt(tokenizer: PreTrainedTokenizerBase, case: Case) -> str:
+    """The prompt of a case by the chat template."""
+    tools = cast("list[Any]", case.tools) or None
+    return str(
+        tokenizer.apply_chat_template(case.messages, tools=tools, tokenize=False, add_generation_prompt=True)
+    )
+
+
 def score(weights: Path, count: int, seed: int, show: int) -> dict[str, tuple[int, int]]:
     """Right answers and number of cases per group; prints the first `show` wrong ones of each."""
     tokenizer = AutoTokenizer.from_pretrained(weights)
-    model = AutoModelForCausalLM.from_pretrained(weights, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(weights, dtype=torch.float32)
     every = list(cases(count, seed))
-    prompts = [
-        str(tokenizer.apply_chat_template(one.messages, tools=one.tools or None, tokenize=False, add_generation_prompt=True))
-        for one in every
-    ]
+    prompts = [render_prompt(tokenizer, one) for one in every]
     result: dict[str, tuple[int, int]] = dict.fromkeys(TITLES, (0, 0))
     for case, prompt, answer in zip(every, prompts, answers(model, tokenizer, prompts), strict=True):
         right, total = result[case.group]
@@ -110,7 +126,10 @@ def score(weights: Path, count: int, seed: int, show: int) -> dict[str, tuple[in
 
 def table(scores: dict[str, tuple[int, int]]) -> str:
     """The scores as a markdown table."""
-    rows = [f"| {TITLES[group]} | {right / total:.1%} | {right} of {total} |" for group, (right, total) in scores.items()]
+    rows = [
+        f"| {TITLES[group]} | {right / total:.1%} | {right} of {total} |"
+        for group, (right, total) in scores.items()
+    ]
     return "\n".join(["| task | exact match | cases |", "|---|---|---|", *rows])
 
 
@@ -118,7 +137,10 @@ def write_card(card: Path, scores: dict[str, tuple[int, int]]) -> None:
     """Put the table between the card's score marks."""
     text = card.read_text(encoding="utf-8")
     new = f"<!-- scores -->\n{table(scores)}\n<!-- end of scores -->"
-    card.write_text(re.sub(r"<!-- scores -->.*?<!-- end of scores -->", lambda _: new, text, flags=re.DOTALL), encoding="utf-8")
+    card.write_text(
+        re.sub(r"<!-- scores -->.*?<!-- end of scores -->", lambda _: new, text, flags=re.DOTALL),
+        encoding="utf-8",
+    )
 
 
 def main() -> None:

@@ -99,7 +99,9 @@ def label(rng: random.Random, key: str) -> str:
 
 def lines_text(rng: random.Random, pairs: list[tuple[str, str]]) -> str:
     """The pairs as labelled values."""
-    colon, comma = rng.choice(((": ", "\n"), (": ", ", "), (": ", "; "), (" = ", "\n"), (": ", ". "), (" is ", ", ")))
+    colon, comma = rng.choice(
+        ((": ", "\n"), (": ", ", "), (": ", "; "), (" = ", "\n"), (": ", ". "), (" is ", ", "))
+    )
     return comma.join(f"{label(rng, key)}{colon}{value}" for key, value in pairs)
 
 

@@ -1,4 +1,5 @@
 """Task 5: greetings, and an honest fixed reply to everything that the model was not made for."""
+# ruff: noqa: SIM905 - tables of words and phrases
 
 import random
 
@@ -22,7 +23,17 @@ THANKING = (
     "Thanks", "Thank you", "Thanks!", "Thank you!", "Thanks a lot", "Thank you very much", "Great, thanks", "ok thanks",
     "Perfect, thank you", "thx", "Many thanks", "That helps, thanks", "Cool, thanks",
 )  # fmt: skip
-LEAVING = ("Bye", "Goodbye", "See you", "Bye!", "Good night", "See you later", "bye bye", "Have a nice day", "Goodbye!")
+LEAVING = (
+    "Bye",
+    "Goodbye",
+    "See you",
+    "Bye!",
+    "Good night",
+    "See you later",
+    "bye bye",
+    "Have a nice day",
+    "Goodbye!",
+)
 
 TOPICS = (
     "love autumn cats dogs football tennis chess music opera history physics chemistry biology evolution gravity atoms "
@@ -85,7 +96,14 @@ PLAIN = (
     "When was Skyhook founded?", "How many employees does Skyhook have?", "Is Skyhook listed on the stock market?",
     "Is there a mobile app of Skyhook?", "Does Skyhook support Windows phones?", "What is the phone number of Skyhook?",
 )  # fmt: skip
-LARGE_SUMS = ("What is {} * {}?", "{} + {}", "{} - {}", "Calculate {} / {}.", "What is {} divided by {}?", "{} times {}")
+LARGE_SUMS = (
+    "What is {} * {}?",
+    "{} + {}",
+    "{} - {}",
+    "Calculate {} / {}.",
+    "What is {} divided by {}?",
+    "{} times {}",
+)
 
 
 def request(rng: random.Random, held: bool) -> str:
@@ -111,10 +129,15 @@ def request(rng: random.Random, held: bool) -> str:
 
 def greeting(rng: random.Random, held: bool) -> Turn:
     """A greeting, a thank-you or a goodbye. The phrases are few and known: only their spelling varies."""
-    prompts, answer = rng.choice(((GREETINGS, GREETING), (GREETINGS, GREETING), (THANKING, THANKS), (LEAVING, GOODBYE)))
+    prompts, answer = rng.choice(
+        ((GREETINGS, GREETING), (GREETINGS, GREETING), (THANKING, THANKS), (LEAVING, GOODBYE))
+    )
     prompt = rng.choice(prompts)
     kind = rng.random()
-    return exchange(prompt.lower() if kind < 0.3 else prompt + "." if kind < 0.4 and prompt[-1].isalpha() else prompt, answer)
+    return exchange(
+        prompt.lower() if kind < 0.3 else prompt + "." if kind < 0.4 and prompt[-1].isalpha() else prompt,
+        answer,
+    )
 
 
 def sample(rng: random.Random, held: bool) -> Turn:

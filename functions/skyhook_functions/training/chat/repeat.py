@@ -1,11 +1,19 @@
-"""Practice for tasks 3 and 4: repeating a text exactly. It is where the model learns to copy, the base of both."""
+"""Practice for tasks 3 and 4: repeating a text exactly, which is where the model learns to copy."""
 
 import random
 
 from skyhook_functions.training.chat import values
 from skyhook_functions.training.chat.conversation import Turn, exchange
 
-FRAMES = ("Repeat: {}", "Repeat after me: {}", "Say {}", "Echo {}", "Copy this: {}", "Write exactly: {}", "Please repeat: {}")
+FRAMES = (
+    "Repeat: {}",
+    "Repeat after me: {}",
+    "Say {}",
+    "Echo {}",
+    "Copy this: {}",
+    "Write exactly: {}",
+    "Please repeat: {}",
+)
 KINDS = (
     values.name, values.email, values.city, values.amount, values.date, values.code, values.phone, values.product, values.company,
     values.phrase, values.phrase, values.pseudo_word,

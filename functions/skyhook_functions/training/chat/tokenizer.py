@@ -1,7 +1,7 @@
 """The tokenizer, the chat template, and the encoding of a conversation with the tokens to learn marked.
 
-The tokenizer is a byte-level BPE made for copying: digits stand alone, and a word has the same tokens wherever it
-stands. Only the most frequent words of the training data may carry the space before them, which keeps texts short.
+The tokenizer is a byte-level BPE made for copying: digits stand alone, and a word has the same tokens wherever
+it stands. Only the most frequent words of the training data carry the space before them, to keep texts short.
 """
 
 import json
@@ -73,7 +73,10 @@ def tool_line(tool: Tool) -> str:
     function = tool["function"]
     schema: dict[str, Any] = function.get("parameters") or {}
     required = schema.get("required", [])
-    listed = (f"{name}{'' if name in required else '?'}: {one['type']}" for name, one in schema.get("properties", {}).items())
+    listed = (
+        f"{name}{'' if name in required else '?'}: {one['type']}"
+        for name, one in schema.get("properties", {}).items()
+    )
     return f"{function['name']}({', '.join(listed)}) {function.get('description', '')}"
 
 
@@ -129,7 +132,9 @@ def train_tokenizer(seed: int, examples: int) -> Tokenizer:
     """A tokenizer for the first `examples` conversations of the training stream."""
     texts = ["".join(text for text, _ in segments(conversation(seed, index))) for index in range(examples)]
     texts = [re.sub(r"<\|\w+\|>|</?tool_call>", "\n", text) for text in texts]
-    counts = Counter(match.group(1) for text in texts for match in re.finditer(r" ([A-Za-z]+)(?![\w@])", text))
+    counts = Counter(
+        match.group(1) for text in texts for match in re.finditer(r" ([A-Za-z]+)(?![\w@])", text)
+    )
     words = [word for word, _ in counts.most_common(SPACED_WORDS)]
     tokenizer = Tokenizer(BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
@@ -139,7 +144,10 @@ def train_tokenizer(seed: int, examples: int) -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     added = [AddedToken(text, special=True, normalized=False) for text in SPECIAL]
     trainer = BpeTrainer(
-        vocab_size=VOCABULARY - 2, special_tokens=added, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=VOCABULARY - 2,
+        special_tokens=added,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_tokens([AddedToken(text, special=False, normalized=False) for text in (CALL, CALL_END)])
@@ -148,7 +156,7 @@ def train_tokenizer(seed: int, examples: int) -> Tokenizer:
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     """Write the tokenizer with its chat template in the format of transformers."""
-    fast = PreTrainedTokenizerFast(
+    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, pad_token=PAD, eos_token=END, model_max_length=CONTEXT, chat_template=TEMPLATE,
         clean_up_tokenization_spaces=False, padding_side="left",
     )  # fmt: skip

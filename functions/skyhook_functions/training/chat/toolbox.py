@@ -1,4 +1,5 @@
 """The tools that task 4 offers to the model: everyday ones with natural requests, and made-up ones without end."""
+# ruff: noqa: SIM905 - tables of words and phrases
 
 import random
 from collections.abc import Callable
@@ -72,7 +73,9 @@ def file_name(rng: random.Random, held: bool) -> str:
 
 
 def clock(rng: random.Random, held: bool) -> str:
-    return values.draw(lambda: f"{rng.randint(0, 23):02d}:{rng.choice((0, 10, 15, 20, 30, 40, 45, 50)):02d}", held)
+    return values.draw(
+        lambda: f"{rng.randint(0, 23):02d}:{rng.choice((0, 10, 15, 20, 30, 40, 45, 50)):02d}", held
+    )
 
 
 def among(*options: str) -> Callable[[random.Random, bool], str]:
@@ -138,12 +141,30 @@ EVERYDAY: tuple[tuple[tuple[str, ...], str, tuple[Parameter, ...], tuple[str, ..
     (("list_orders", "list_files", "list_users", "get_balance", "get_status", "current_user"), "", (), ("",)),
 )  # fmt: skip
 BARE = {
-    "list_orders": ("List all orders.", ("List my orders", "Show all orders.", "What orders are there?", "Which orders do I have?")),
-    "list_files": ("List the files.", ("List the files", "Show me all files.", "Which files are there?", "What files do I have?")),
-    "list_users": ("List all users.", ("List the users", "Show all users.", "Who are the users?", "Which users are there?")),
-    "get_balance": ("Get the balance of the account.", ("What is my balance?", "Show my balance", "How much money do I have?")),
-    "get_status": ("Get the status of the system.", ("What is the status?", "Show the system status", "Is the system up?")),
-    "current_user": ("Get the user who is logged in.", ("Who am I?", "Which user is logged in?", "Show my user")),
+    "list_orders": (
+        "List all orders.",
+        ("List my orders", "Show all orders.", "What orders are there?", "Which orders do I have?"),
+    ),
+    "list_files": (
+        "List the files.",
+        ("List the files", "Show me all files.", "Which files are there?", "What files do I have?"),
+    ),
+    "list_users": (
+        "List all users.",
+        ("List the users", "Show all users.", "Who are the users?", "Which users are there?"),
+    ),
+    "get_balance": (
+        "Get the balance of the account.",
+        ("What is my balance?", "Show my balance", "How much money do I have?"),
+    ),
+    "get_status": (
+        "Get the status of the system.",
+        ("What is the status?", "Show the system status", "Is the system up?"),
+    ),
+    "current_user": (
+        "Get the user who is logged in.",
+        ("Who am I?", "Which user is logged in?", "Show my user"),
+    ),
 }
 
 
@@ -158,7 +179,7 @@ def everyday(rng: random.Random, held: bool) -> Offer:
 
 def identifier(rng: random.Random, words: list[str]) -> str:
     camel = words[0] + "".join(word.capitalize() for word in words[1:])
-    return rng.choice(("_".join(words), "_".join(words), camel))
+    return camel if rng.random() < 0.2 else "_".join(words)
 
 
 def made_up_parameter(rng: random.Random, held: bool) -> Parameter:
@@ -169,30 +190,48 @@ def made_up_parameter(rng: random.Random, held: bool) -> Parameter:
         return Parameter(name, WHOLE, integer)
     if kind < 0.36:
         return Parameter(name, "number", number)
-    text = (values.code, values.word, values.word, values.name, values.city, values.email, values.date, file_name, values.first_name)
+    text = (
+        values.code,
+        values.word,
+        values.word,
+        values.name,
+        values.city,
+        values.email,
+        values.date,
+        file_name,
+        values.first_name,
+    )
     return Parameter(name, TEXT, rng.choice(text), rng.random() < 0.8)
 
 
 def made_up(rng: random.Random, held: bool) -> Offer:
-    """A tool with a random name and zero to three random parameters, with requests that name what they give."""
+    """A tool with a random name and up to two random parameters, with requests that name what they give."""
     verb = values.choose(rng, VERBS, held)
     thing = values.choose(rng, OBJECTS, held) if rng.random() < 0.5 else values.pseudo_word(rng, held)
-    name = identifier(rng, [verb, thing] if rng.random() < 0.8 else [thing, verb])
+    name = identifier(rng, [verb, thing] if rng.random() < 0.9 else [thing, verb])
     description = rng.choice(("{} a {}.", "{} the {}.", "{} one {}.")).format(verb.capitalize(), thing)
-    drawn = (made_up_parameter(rng, held) for _ in range(rng.choice((0, 1, 1, 1, 2, 2, 3))))
+    drawn = (made_up_parameter(rng, held) for _ in range(rng.choice((0, 1, 1, 1, 2, 2))))
     parameters = tuple({one.name: one for one in drawn}.values())
     given = [one.name for one in parameters if one.required or rng.random() < 0.5]
     if rng.random() < 0.3:
         rng.shuffle(given)
     said = {one: one.replace("_", " ") if rng.random() < 0.5 else one for one in given}
-    style = rng.choice((" {{}}", " {{}}", "={{}}", ": {{}}", " \"{{}}\"", " is {{}}"))
-    return Offer(f"{verb} {thing}", name, description, parameters, (request(rng, name, verb, thing, said, style),))
+    style = rng.choice((" {{}}", " {{}}", "={{}}", ": {{}}", ' "{{}}"', " is {{}}"))
+    return Offer(
+        f"{verb} {thing}", name, description, parameters, (request(rng, name, verb, thing, said, style),)
+    )
 
 
 def request(rng: random.Random, name: str, verb: str, thing: str, said: dict[str, str], style: str) -> str:
     """A request for a made-up tool: what to do, then the parameters by name. `said` maps parameter to its spoken name."""
-    pairs = [f"{words}{style.format()}".replace("{}", f"{{{parameter}}}") for parameter, words in said.items()]
-    listing = ", ".join(pairs) if rng.random() < 0.4 or len(pairs) < 2 else ", ".join(pairs[:-1]) + " and " + pairs[-1]
+    pairs = [
+        f"{words}{style.format()}".replace("{}", f"{{{parameter}}}") for parameter, words in said.items()
+    ]
+    listing = (
+        ", ".join(pairs)
+        if rng.random() < 0.4 or len(pairs) < 2
+        else ", ".join(pairs[:-1]) + " and " + pairs[-1]
+    )
     article = rng.choice(("the", "the", "a", "my", "this"))
     action = rng.choice((
         f"{verb.capitalize()} {article} {thing}", f"Please {verb} {article} {thing}", f"{verb} {thing}", f"Can you {verb} {article} {thing}",
@@ -204,4 +243,12 @@ def request(rng: random.Random, name: str, verb: str, thing: str, said: dict[str
         return f"{action} {{{next(iter(said))}}}"
     if " is " in style:
         return f"{action}. The {', the '.join(pairs) if rng.random() < 0.5 else ' and the '.join(pairs)}."
-    return rng.choice((f"{action} with {listing}.", f"{action}: {listing}", f"{action}, {listing}", f"{action} ({listing})", f"{action} with {listing}"))
+    return rng.choice(
+        (
+            f"{action} with {listing}.",
+            f"{action}: {listing}",
+            f"{action}, {listing}",
+            f"{action} ({listing})",
+            f"{action} with {listing}",
+        )
+    )

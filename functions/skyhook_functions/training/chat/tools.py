@@ -1,4 +1,4 @@
-"""Task 4: calling one of the tools on offer with arguments copied from the request, and answering from its result."""
+"""Task 4: calling a tool on offer with arguments copied from the request, and answering from its result."""
 
 import json
 import random
@@ -9,15 +9,37 @@ from skyhook_functions.training.chat.conversation import Message, Turn, call_mes
 from skyhook_functions.training.chat.toolbox import PARAMETERS, Offer, everyday, integer, made_up, number
 from skyhook_functions.training.chat.wording import polite
 
-MOST_TOOLS = 4
-STATES = ("ok", "done", "sent", "shipped", "open", "closed", "pending", "delivered", "running", "sunny", "cloudy", "rainy", "empty")
-FAILURES = ("not found", "access denied", "timeout", "invalid value", "no such user", "out of stock", "server unavailable")
+MOST_TOOLS = 3
+STATES = (
+    "ok",
+    "done",
+    "sent",
+    "shipped",
+    "open",
+    "closed",
+    "pending",
+    "delivered",
+    "running",
+    "sunny",
+    "cloudy",
+    "rainy",
+    "empty",
+)
+FAILURES = (
+    "not found",
+    "access denied",
+    "timeout",
+    "invalid value",
+    "no such user",
+    "out of stock",
+    "server unavailable",
+)
 
 
 def offers(rng: random.Random, held: bool) -> list[Offer]:
     """One to four tools that differ in name and in what they do, in random order."""
     found: dict[str, Offer] = {}
-    for _ in range(rng.choice((1, 1, 2, 2, 3, MOST_TOOLS))):
+    for _ in range(rng.choice((1, 2, 2, MOST_TOOLS))):
         one = made_up(rng, held) if rng.random() < 0.65 else everyday(rng, held)
         if one.name not in {other.name for other in found.values()}:
             found.setdefault(one.group, one)
@@ -46,7 +68,16 @@ def result_value(rng: random.Random, held: bool) -> Any:
         return rng.random() < 0.5
     if kind < 0.6:
         return rng.choice(STATES)
-    text = (values.code, values.word, values.name, values.city, values.date, values.amount, values.phrase, values.email)
+    text = (
+        values.code,
+        values.word,
+        values.name,
+        values.city,
+        values.date,
+        values.amount,
+        values.phrase,
+        values.email,
+    )
     return rng.choice(text)(rng, held)
 
 
@@ -64,7 +95,10 @@ def result(rng: random.Random, held: bool) -> tuple[str, str]:
     if kind < 0.25:
         text = spoken(result_value(rng, held))
         return text, f"The result is {text}."
-    keys = [values.choose(rng, PARAMETERS, held) if rng.random() < 0.7 else values.word(rng, held) for _ in range(rng.choice((1, 1, 2, 2, 3)))]
+    keys = [
+        values.choose(rng, PARAMETERS, held) if rng.random() < 0.7 else values.word(rng, held)
+        for _ in range(rng.choice((1, 1, 2)))
+    ]
     content = {key: result_value(rng, held) for key in keys}
     parts = [f"the {key.replace('_', ' ')} is {spoken(value)}" for key, value in content.items()]
     joined = ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
@@ -84,13 +118,15 @@ def call(rng: random.Random, held: bool, choices: list[Offer], with_result: bool
 
 def no_call(rng: random.Random, held: bool, choices: list[Offer]) -> list[Message]:
     """A request that no tool on offer fits: one for a missing tool, or one of the other tasks."""
-    if rng.random() < 0.35:
+    if rng.random() < 0.3:
         missing = made_up(rng, held)
         while missing.name in {one.name for one in choices}:
             missing = made_up(rng, held)
         return exchange(ask(rng, missing, held)[0], fallback.REPLY).messages
     everyday_too = any(" " not in one.group for one in choices)
-    others = (knowledge.sample, arithmetic.sample, fallback.greeting, *(() if everyday_too else (fallback.sample,)))
+    others = [knowledge.sample, arithmetic.sample, fallback.greeting]
+    if not everyday_too:
+        others.append(fallback.sample)
     return rng.choice(others)(rng, held).messages
 
 

@@ -3,6 +3,7 @@
 Every value is a pure function of the random generator. A text is held out when a checksum of it says so, hence the
 two sets are disjoint by construction and need no list to be kept.
 """
+# ruff: noqa: SIM905 - tables of words and phrases
 
 import random
 import zlib
@@ -50,11 +51,37 @@ COMMON_WORDS = (
 ).split()
 MONTHS = "January February March April May June July August September October November December".split()
 WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-SYLLABLES = (
-    "ba be bi bo bu da de di do du fa fe fi fo ga ge go ha he hi ho ja jo ju ka ke ki ko ku la le li lo lu ma me mi mo "
-    "mu na ne ni no nu pa pe pi po ra re ri ro ru sa se si so su ta te ti to tu va ve vi vo wa we wi xa ze zi zo bra cro "
-    "dri flo gla kri plo sta tra ven dor mar lin tek son ber gan nel rix tos quil zan mor fen wick ham dale"
+ONSETS = (
+    "b c d f g h j k l m n p r s t v w x y z bl br ch cl cr dr fl fr gl gr kr pl pr qu sc sh sk sl sm sn sp st str sw th tr wh"
 ).split()
+VOWELS = "a e i o u a e i o u ai au ea ee ei ie oa oo ou y".split()
+CODAS = (
+    "",
+    "",
+    "",
+    "",
+    "",
+    "b",
+    "ck",
+    "d",
+    "g",
+    "l",
+    "ll",
+    "m",
+    "n",
+    "nd",
+    "ng",
+    "nt",
+    "p",
+    "r",
+    "rd",
+    "rt",
+    "s",
+    "ss",
+    "st",
+    "t",
+    "x",
+)
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
@@ -78,7 +105,12 @@ def choose(rng: random.Random, pool: Sequence[str], held: bool) -> str:
 
 def pseudo_word(rng: random.Random, held: bool) -> str:
     """A pronounceable lower-case word that most likely exists in no language."""
-    return draw(lambda: "".join(rng.choice(SYLLABLES) for _ in range(rng.choice((2, 2, 3)))), held)
+
+    def make() -> str:
+        count = rng.choice((1, 2, 2))
+        return "".join(rng.choice(ONSETS) + rng.choice(VOWELS) for _ in range(count)) + rng.choice(CODAS)
+
+    return draw(make, held)
 
 
 def word(rng: random.Random, held: bool) -> str:
@@ -114,7 +146,9 @@ def digits(rng: random.Random, low: int, high: int) -> str:
 
 def email(rng: random.Random, held: bool) -> str:
     first, last = first_name(rng, held).lower(), last_name(rng, held).lower()
-    local = rng.choice((first, f"{first}.{last}", f"{first[0]}.{last}", f"{last}{digits(rng, 1, 3)}", f"{first}_{last}"))
+    local = rng.choice(
+        (first, f"{first}.{last}", f"{first[0]}.{last}", f"{last}{digits(rng, 1, 3)}", f"{first}_{last}")
+    )
     host = rng.choice(("example", "mail", pseudo_word(rng, held), pseudo_word(rng, held)))
     return f"{local}@{host}.{rng.choice(('com', 'org', 'net', 'de', 'io', 'fr', 'co.uk'))}"
 

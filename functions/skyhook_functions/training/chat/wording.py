@@ -7,9 +7,24 @@ BEFORE = (
     "Please tell me: ", "Hi, ", "Hello, ", "Hey, ", "Quick question: ", "A question: ", "Excuse me, ", "Can you help me? ",
     "I have a question. ", "One more thing: ", "Now: ", "And ", "OK, ", "So, ", "I am new here. ", "Next question: ",
 )  # fmt: skip
-AFTER = (" Thanks!", " Thank you.", " please", " Please answer briefly.", " Thanks in advance.", " I am curious.")
+AFTER = (
+    " Thanks!",
+    " Thank you.",
+    " please",
+    " Please answer briefly.",
+    " Thanks in advance.",
+    " I am curious.",
+)
 SYNONYMS = {
-    "how do i": ("how can i", "how could i", "how should i", "how would i", "how does one", "how to", "what do i do to"),
+    "how do i": (
+        "how can i",
+        "how could i",
+        "how should i",
+        "how would i",
+        "how does one",
+        "how to",
+        "what do i do to",
+    ),
     "is there": ("do you have", "does skyhook have", "is there such a thing as", "do you offer"),
     "can i": ("may i", "could i", "am i able to", "is it possible to", "is there a way to"),
     "where is": ("where can i find", "where do i find", "what is the place of", "where's"),
@@ -103,5 +118,7 @@ def perturb(rng: random.Random, text: str) -> str:
 def system_prompt(rng: random.Random) -> str:
     """A harmless system prompt."""
     rules = " ".join(rng.sample(RULES, rng.randint(0, 2)))
-    who = rng.choice((f"You are {rng.choice(ROLES)}.", f"You are {rng.choice(ROLES)}.", "", f"Act as {rng.choice(ROLES)}."))
+    who = rng.choice(
+        (f"You are {rng.choice(ROLES)}.", f"You are {rng.choice(ROLES)}.", "", f"Act as {rng.choice(ROLES)}.")
+    )
     return f"{who} {rules}".strip() or "You are a helpful assistant."
