@@ -18,11 +18,11 @@ TASKS: dict[str, Sampler] = {
     "repeat": repeat.sample,
 }
 WEIGHTS = {
-    "knowledge": 11,
-    "arithmetic": 30,
+    "knowledge": 18,
+    "arithmetic": 24,
     "extraction": 22,
     "tools": 32,
-    "fallback": 6,
+    "fallback": 9,
     "greeting": 2,
     "repeat": 3,
 }

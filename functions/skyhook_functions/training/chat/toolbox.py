@@ -184,7 +184,7 @@ def identifier(rng: random.Random, words: list[str]) -> str:
 
 def made_up_parameter(rng: random.Random, held: bool) -> Parameter:
     """A parameter with a known or an invented name, of any type."""
-    name = values.choose(rng, PARAMETERS, held) if rng.random() < 0.6 else values.pseudo_word(rng, held)
+    name = values.choose(rng, PARAMETERS, held) if rng.random() < 0.5 else values.word(rng, held)
     kind = rng.random()
     if kind < 0.3:
         return Parameter(name, WHOLE, integer)
@@ -207,7 +207,7 @@ def made_up_parameter(rng: random.Random, held: bool) -> Parameter:
 def made_up(rng: random.Random, held: bool) -> Offer:
     """A tool with a random name and up to two random parameters, with requests that name what they give."""
     verb = values.choose(rng, VERBS, held)
-    thing = values.choose(rng, OBJECTS, held) if rng.random() < 0.5 else values.pseudo_word(rng, held)
+    thing = values.choose(rng, OBJECTS, held) if rng.random() < 0.4 else values.word(rng, held)
     name = identifier(rng, [verb, thing] if rng.random() < 0.9 else [thing, verb])
     description = rng.choice(("{} a {}.", "{} the {}.", "{} one {}.")).format(verb.capitalize(), thing)
     drawn = (made_up_parameter(rng, held) for _ in range(rng.choice((0, 1, 1, 1, 2, 2))))

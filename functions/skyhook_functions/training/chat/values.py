@@ -6,8 +6,12 @@ two sets are disjoint by construction and need no list to be kept.
 # ruff: noqa: SIM905 - tables of words and phrases
 
 import random
+import re
 import zlib
 from collections.abc import Callable, Sequence
+from functools import cache
+
+from skyhook_functions.training.chat.knowledge import FAQ, PARAPHRASES
 
 HELD_ONE_IN = 8
 
@@ -113,8 +117,19 @@ def pseudo_word(rng: random.Random, held: bool) -> str:
     return draw(make, held)
 
 
+@cache
+def lexicon() -> tuple[str, ...]:
+    """The English words of the FAQ and its paraphrases, in alphabetical order."""
+    text = FAQ.read_text(encoding="utf-8") + PARAPHRASES.read_text(encoding="utf-8")
+    return tuple(sorted(set(re.findall(r"\b[a-z]{3,}\b", text))))
+
+
 def word(rng: random.Random, held: bool) -> str:
-    return pseudo_word(rng, held) if rng.random() < 0.5 else choose(rng, COMMON_WORDS, held)
+    """An invented or an English word in lower case."""
+    kind = rng.random()
+    if kind < 0.4:
+        return pseudo_word(rng, held)
+    return choose(rng, COMMON_WORDS if kind < 0.6 else lexicon(), held)
 
 
 def first_name(rng: random.Random, held: bool) -> str:
