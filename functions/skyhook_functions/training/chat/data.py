@@ -19,10 +19,10 @@ TASKS: dict[str, Sampler] = {
 }
 WEIGHTS = {
     "knowledge": 18,
-    "arithmetic": 24,
-    "extraction": 22,
-    "tools": 32,
-    "fallback": 9,
+    "arithmetic": 22,
+    "extraction": 24,
+    "tools": 36,
+    "fallback": 7,
     "greeting": 2,
     "repeat": 3,
 }

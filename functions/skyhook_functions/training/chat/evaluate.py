@@ -33,7 +33,7 @@ TITLES = {
     "tools, call": "Tool calls: unseen tools, parameters and values",
     "tools, result": "Answers from a tool's result",
     "tools, none": "Tools on offer and a question of the other tasks",
-    "tools, missing": "Tools on offer and none fits: the fixed honest reply",
+    "tools, missing": "Tools on offer and a request outside all tasks: the fixed honest reply",
     "fallback": "Other requests: the fixed honest reply",
     "greeting": "Greetings, thanks and goodbyes",
     "repeat": "Repeating a text: unseen values",

@@ -182,9 +182,19 @@ def identifier(rng: random.Random, words: list[str]) -> str:
     return camel if rng.random() < 0.2 else "_".join(words)
 
 
+def parameter_name(rng: random.Random, held: bool) -> str:
+    """A usual name, any word, or two words joined."""
+    kind = rng.random()
+    if kind < 0.3:
+        return values.choose(rng, PARAMETERS, held)
+    if kind < 0.7:
+        return values.word(rng, held)
+    return f"{values.word(rng, held)}_{values.word(rng, held)}"
+
+
 def made_up_parameter(rng: random.Random, held: bool) -> Parameter:
     """A parameter with a known or an invented name, of any type."""
-    name = values.choose(rng, PARAMETERS, held) if rng.random() < 0.5 else values.word(rng, held)
+    name = parameter_name(rng, held)
     kind = rng.random()
     if kind < 0.3:
         return Parameter(name, WHOLE, integer)
