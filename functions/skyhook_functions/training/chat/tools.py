@@ -95,10 +95,7 @@ def result(rng: random.Random, held: bool) -> tuple[str, str]:
     if kind < 0.25:
         text = spoken(result_value(rng, held))
         return text, f"The result is {text}."
-    keys = [
-        parameter_name(rng, held)
-        for _ in range(rng.choice((1, 1, 2)))
-    ]
+    keys = [parameter_name(rng, held) for _ in range(rng.choice((1, 1, 2)))]
     content = {key: result_value(rng, held) for key in keys}
     parts = [f"the {key.replace('_', ' ')} is {spoken(value)}" for key, value in content.items()]
     joined = ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]

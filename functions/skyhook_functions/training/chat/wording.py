@@ -1,4 +1,5 @@
 """Small changes of wording that leave the meaning alone: politeness, case, typing mistakes, synonyms, system prompts."""
+# ruff: noqa: SIM905 - a list of words
 
 import random
 import re
