@@ -19,9 +19,9 @@ TASKS: dict[str, Sampler] = {
 }
 WEIGHTS = {
     "knowledge": 18,
-    "arithmetic": 22,
+    "arithmetic": 20,
     "extraction": 24,
-    "tools": 36,
+    "tools": 42,
     "fallback": 7,
     "greeting": 2,
     "repeat": 3,

@@ -124,12 +124,18 @@ def lexicon() -> tuple[str, ...]:
     return tuple(sorted(set(re.findall(r"\b[a-z]{3,}\b", text))))
 
 
-def word(rng: random.Random, held: bool) -> str:
-    """An invented or an English word in lower case."""
+def piece(rng: random.Random, held: bool) -> str:
+    """A word to build values and identifiers of. Invented words can be held out; English ones are a closed list, so
+    what is built of them is held out as a whole."""
     kind = rng.random()
     if kind < 0.4:
         return pseudo_word(rng, held)
-    return choose(rng, COMMON_WORDS if kind < 0.6 else lexicon(), held)
+    return rng.choice(COMMON_WORDS if kind < 0.6 else lexicon())
+
+
+def word(rng: random.Random, held: bool) -> str:
+    """An invented or an English word in lower case."""
+    return draw(lambda: piece(rng, held), held)
 
 
 def first_name(rng: random.Random, held: bool) -> str:
@@ -225,4 +231,4 @@ def product(rng: random.Random, held: bool) -> str:
 
 def phrase(rng: random.Random, held: bool) -> str:
     """Two to four words, as a title or a message would have."""
-    return " ".join(word(rng, held) for _ in range(rng.randint(2, 4)))
+    return draw(lambda: " ".join(piece(rng, held) for _ in range(rng.randint(2, 4))), held)
