@@ -18,11 +18,11 @@ TASKS: dict[str, Sampler] = {
     "repeat": repeat.sample,
 }
 WEIGHTS = {
-    "knowledge": 11,
-    "arithmetic": 30,
-    "extraction": 22,
-    "tools": 32,
-    "fallback": 6,
+    "knowledge": 18,
+    "arithmetic": 20,
+    "extraction": 24,
+    "tools": 42,
+    "fallback": 7,
     "greeting": 2,
     "repeat": 3,
 }

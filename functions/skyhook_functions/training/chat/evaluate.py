@@ -5,6 +5,7 @@ fails when a task falls below what the card promises.
 """
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import Any, cast
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from skyhook_functions.training.chat import fallback, knowledge
+from skyhook_functions.training.chat import extraction, fallback, knowledge
 from skyhook_functions.training.chat.conversation import Conversation, Message, Tool, exchange
 from skyhook_functions.training.chat.data import TASKS, generator, held_out
 from skyhook_functions.training.chat.tokenizer import message_text
@@ -30,10 +31,11 @@ TITLES = {
     "knowledge, perturbed": "The same with lower case, typing mistakes and courtesies",
     "arithmetic": "Sums and differences up to 99, products up to 12 × 12: unseen operands",
     "extraction": "Fields to JSON: unseen values and field combinations",
+    "extraction, labels": "Fields to JSON: labelled values under labels of no meaning",
     "tools, call": "Tool calls: unseen tools, parameters and values",
     "tools, result": "Answers from a tool's result",
     "tools, none": "Tools on offer and a question of the other tasks",
-    "tools, missing": "Tools on offer and none fits: the fixed honest reply",
+    "tools, missing": "Tools on offer and a request outside all tasks: the fixed honest reply",
     "fallback": "Other requests: the fixed honest reply",
     "greeting": "Greetings, thanks and goodbyes",
     "repeat": "Repeating a text: unseen values",
@@ -52,9 +54,12 @@ class Case:
 
 def kind_of(task: str, conversation: Conversation, position: int) -> str:
     """The row of the score table to which an answer belongs."""
+    message = conversation.messages[position]
+    if task == "extraction":
+        usual = {key for keys in extraction.KEYS.values() for key in keys}
+        return "extraction" if set(json.loads(message["content"])) <= usual else "extraction, labels"
     if task != "tools":
         return task
-    message = conversation.messages[position]
     if message.get("tool_calls"):
         return "tools, call"
     if message["content"] == fallback.REPLY:
@@ -95,7 +100,7 @@ def answers(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts:
             padding=True,
             return_token_type_ids=False,
         )
-        output = model.generate(**inputs, max_new_tokens=LONGEST_ANSWER, do_sample=False)  # type: ignore[operator]
+        output = model.generate(**inputs, max_new_tokens=LONGEST_ANSWER, do_sample=False)
         for index, ids in zip(chosen, output[:, inputs["input_ids"].shape[1] :], strict=True):
             result[index] = str(tokenizer.decode(ids, skip_special_tokens=True))
     return result

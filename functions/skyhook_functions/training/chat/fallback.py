@@ -4,7 +4,7 @@
 import random
 
 from skyhook_functions.training.chat.conversation import Turn, exchange
-from skyhook_functions.training.chat.values import choose, city, first_name, pseudo_word, word
+from skyhook_functions.training.chat.values import choose, city, first_name, pseudo_word
 from skyhook_functions.training.chat.wording import perturb
 
 REPLY = (
@@ -110,7 +110,7 @@ def request(rng: random.Random, held: bool) -> str:
     """A request that is none of the model's tasks, before any change of wording."""
 
     def topic() -> str:
-        return choose(rng, TOPICS, held) if rng.random() < 0.6 else word(rng, held)
+        return choose(rng, TOPICS, held) if rng.random() < 0.7 else pseudo_word(rng, held)
 
     kind = rng.random()
     if kind < 0.35:

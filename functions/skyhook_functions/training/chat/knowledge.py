@@ -7,10 +7,11 @@ from functools import cache
 from pathlib import Path
 
 from skyhook_functions.training.chat.conversation import Turn, exchange
-from skyhook_functions.training.chat.wording import perturb, synonyms
+from skyhook_functions.training.chat.wording import keywords, perturb, synonyms
 
 FAQ = Path(__file__).parents[4] / "docs" / "faq.md"
 PARAPHRASES = Path(__file__).with_name("paraphrases.md")
+KEYWORDS_SHARE = 0.1
 HOW = (
     "How do I {}?", "How can I {}?", "How to {}?", "I want to {}, how?", "What is the way to {}?", "Tell me how to {}.",
     "Can you tell me how to {}?", "I would like to {}.", "What do I have to do to {}?", "Is there a way to {}?",
@@ -73,4 +74,6 @@ def sample(rng: random.Random, held: bool) -> Turn:
     question = synonyms(rng, phrase_question(rng, fact))
     while question in fact.held:
         question = synonyms(rng, phrase_question(rng, fact))
+    if rng.random() < KEYWORDS_SHARE:
+        question = keywords(question)
     return exchange(perturb(rng, question), fact.answer)

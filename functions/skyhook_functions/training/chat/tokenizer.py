@@ -156,7 +156,7 @@ def train_tokenizer(seed: int, examples: int) -> Tokenizer:
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     """Write the tokenizer with its chat template in the format of transformers."""
-    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token=PAD, eos_token=END, model_max_length=CONTEXT, chat_template=TEMPLATE,
         clean_up_tokenization_spaces=False, padding_side="left",
     )  # fmt: skip

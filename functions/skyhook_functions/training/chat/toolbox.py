@@ -182,9 +182,19 @@ def identifier(rng: random.Random, words: list[str]) -> str:
     return camel if rng.random() < 0.2 else "_".join(words)
 
 
+def parameter_name(rng: random.Random, held: bool) -> str:
+    """A usual name (in training only), any word, or two words joined."""
+    kind = rng.random()
+    if kind < 0.4 and not held:
+        return rng.choice(PARAMETERS)
+    if kind < 0.7:
+        return values.word(rng, held)
+    return values.draw(lambda: f"{values.piece(rng, held)}_{values.piece(rng, held)}", held)
+
+
 def made_up_parameter(rng: random.Random, held: bool) -> Parameter:
     """A parameter with a known or an invented name, of any type."""
-    name = values.choose(rng, PARAMETERS, held) if rng.random() < 0.6 else values.pseudo_word(rng, held)
+    name = parameter_name(rng, held)
     kind = rng.random()
     if kind < 0.3:
         return Parameter(name, WHOLE, integer)
@@ -204,10 +214,14 @@ def made_up_parameter(rng: random.Random, held: bool) -> Parameter:
     return Parameter(name, TEXT, rng.choice(text), rng.random() < 0.8)
 
 
+def tool_object(rng: random.Random, held: bool) -> str:
+    return rng.choice(OBJECTS) if rng.random() < 0.4 else values.piece(rng, held)
+
+
 def made_up(rng: random.Random, held: bool) -> Offer:
     """A tool with a random name and up to two random parameters, with requests that name what they give."""
-    verb = values.choose(rng, VERBS, held)
-    thing = values.choose(rng, OBJECTS, held) if rng.random() < 0.5 else values.pseudo_word(rng, held)
+    words = values.draw(lambda: f"{rng.choice(VERBS)} {tool_object(rng, held)}", held)
+    verb, thing = words.split()
     name = identifier(rng, [verb, thing] if rng.random() < 0.9 else [thing, verb])
     description = rng.choice(("{} a {}.", "{} the {}.", "{} one {}.")).format(verb.capitalize(), thing)
     drawn = (made_up_parameter(rng, held) for _ in range(rng.choice((0, 1, 1, 1, 2, 2))))

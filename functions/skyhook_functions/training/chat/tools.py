@@ -5,8 +5,8 @@ import random
 from typing import Any
 
 from skyhook_functions.training.chat import arithmetic, fallback, knowledge, values
-from skyhook_functions.training.chat.conversation import Message, Turn, call_message, exchange
-from skyhook_functions.training.chat.toolbox import PARAMETERS, Offer, everyday, integer, made_up, number
+from skyhook_functions.training.chat.conversation import Message, Turn, call_message
+from skyhook_functions.training.chat.toolbox import Offer, everyday, integer, made_up, number, parameter_name
 from skyhook_functions.training.chat.wording import polite
 
 MOST_TOOLS = 3
@@ -95,10 +95,7 @@ def result(rng: random.Random, held: bool) -> tuple[str, str]:
     if kind < 0.25:
         text = spoken(result_value(rng, held))
         return text, f"The result is {text}."
-    keys = [
-        values.choose(rng, PARAMETERS, held) if rng.random() < 0.7 else values.word(rng, held)
-        for _ in range(rng.choice((1, 1, 2)))
-    ]
+    keys = [parameter_name(rng, held) for _ in range(rng.choice((1, 1, 2)))]
     content = {key: result_value(rng, held) for key in keys}
     parts = [f"the {key.replace('_', ' ')} is {spoken(value)}" for key, value in content.items()]
     joined = ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
@@ -117,12 +114,7 @@ def call(rng: random.Random, held: bool, choices: list[Offer], with_result: bool
 
 
 def no_call(rng: random.Random, held: bool, choices: list[Offer]) -> list[Message]:
-    """A request that no tool on offer fits: one for a missing tool, or one of the other tasks."""
-    if rng.random() < 0.3:
-        missing = made_up(rng, held)
-        while missing.name in {one.name for one in choices}:
-            missing = made_up(rng, held)
-        return exchange(ask(rng, missing, held)[0], fallback.REPLY).messages
+    """A request of the other tasks, which no tool on offer fits."""
     everyday_too = any(" " not in one.group for one in choices)
     others = [knowledge.sample, arithmetic.sample, fallback.greeting]
     if not everyday_too:

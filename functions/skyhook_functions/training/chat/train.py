@@ -112,7 +112,7 @@ def export(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path) -> None:
     """Write the model in bfloat16 and its tokenizer in the format of transformers."""
     end, pad = tokenizer.token_to_id(END), tokenizer.token_to_id(PAD)
     model.config.eos_token_id, model.config.pad_token_id = end, pad
-    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+    model.generation_config = GenerationConfig(
         eos_token_id=end, pad_token_id=pad, do_sample=False, max_new_tokens=256
     )
     copy = make_model()
@@ -161,7 +161,7 @@ def main() -> None:
     while step < options.steps:
         batch, start = next(stream)
         loss = loss_of(model, batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
         for one, full in zip(optimizing, full_rates, strict=True):
             one.param_groups[0]["lr"] = full * rate(step, options.steps)

@@ -6,8 +6,12 @@ two sets are disjoint by construction and need no list to be kept.
 # ruff: noqa: SIM905 - tables of words and phrases
 
 import random
+import re
 import zlib
 from collections.abc import Callable, Sequence
+from functools import cache
+
+from skyhook_functions.training.chat.knowledge import FAQ, PARAPHRASES
 
 HELD_ONE_IN = 8
 
@@ -113,8 +117,25 @@ def pseudo_word(rng: random.Random, held: bool) -> str:
     return draw(make, held)
 
 
+@cache
+def lexicon() -> tuple[str, ...]:
+    """The English words of the FAQ and its paraphrases, in alphabetical order."""
+    text = FAQ.read_text(encoding="utf-8") + PARAPHRASES.read_text(encoding="utf-8")
+    return tuple(sorted(set(re.findall(r"\b[a-z]{3,}\b", text))))
+
+
+def piece(rng: random.Random, held: bool) -> str:
+    """A word to build values and identifiers of. Invented words can be held out; English ones are a closed list, so
+    what is built of them is held out as a whole."""
+    kind = rng.random()
+    if kind < 0.4:
+        return pseudo_word(rng, held)
+    return rng.choice(COMMON_WORDS if kind < 0.6 else lexicon())
+
+
 def word(rng: random.Random, held: bool) -> str:
-    return pseudo_word(rng, held) if rng.random() < 0.5 else choose(rng, COMMON_WORDS, held)
+    """An invented or an English word in lower case."""
+    return draw(lambda: piece(rng, held), held)
 
 
 def first_name(rng: random.Random, held: bool) -> str:
@@ -210,4 +231,4 @@ def product(rng: random.Random, held: bool) -> str:
 
 def phrase(rng: random.Random, held: bool) -> str:
     """Two to four words, as a title or a message would have."""
-    return " ".join(word(rng, held) for _ in range(rng.randint(2, 4)))
+    return draw(lambda: " ".join(piece(rng, held) for _ in range(rng.randint(2, 4))), held)

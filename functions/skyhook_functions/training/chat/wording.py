@@ -1,4 +1,5 @@
 """Small changes of wording that leave the meaning alone: politeness, case, typing mistakes, synonyms, system prompts."""
+# ruff: noqa: SIM905 - a list of words
 
 import random
 import re
@@ -53,6 +54,10 @@ SYNONYMS = {
     "finished": ("done", "complete", "over"),
     "work": ("function", "operate"),
 }
+STOP_WORDS = frozenset(
+    "how do does did i can could should you the a an is are was to of for my me in on with it what which where when there "
+    "have has if be by at from or and tell about exactly one will would we us your please explain describe".split()
+)
 SYNONYM_PATTERN = re.compile(r"\b(" + "|".join(SYNONYMS) + r")\b", re.IGNORECASE)
 ROLES = (
     "a helpful assistant", "a friendly assistant", "a support agent", "an expert", "a concise assistant", "a careful clerk",
@@ -101,6 +106,12 @@ def synonyms(rng: random.Random, text: str) -> str:
         return new[0].upper() + new[1:] if match.group(0)[0].isupper() else new
 
     return SYNONYM_PATTERN.sub(replace, text)
+
+
+def keywords(text: str) -> str:
+    """Only the words that carry the meaning, as in a search box; the text itself where fewer than two are left."""
+    kept = [one for one in text.rstrip("?.").split() if one.lower() not in STOP_WORDS]
+    return " ".join(kept) if len(kept) > 1 else text
 
 
 def perturb(rng: random.Random, text: str) -> str:
