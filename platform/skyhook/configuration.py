@@ -56,7 +56,7 @@ class Configuration:
 
 def _write_once(path: Path, text: str) -> None:
     """Writes a private file whole or not at all, unless another process has just written it."""
-    mine = path.with_name(f"{path.name}.{os.getpid()}")
+    mine = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     write_private(mine, text)
     try:
         os.link(mine, path)
