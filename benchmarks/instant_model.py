@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from skyhook.function import function
-from skyhook_functions.chat.messages import Completion, GenerateRequest
+from skyhook_functions.chat.messages import Completion, Delta, GenerateRequest
 
 ANSWER = Completion(
     text="Skyhook is a serverless platform for AI APIs.",
@@ -18,6 +20,11 @@ ANSWER = Completion(
 class InstantChat:
     """Stands in for `skyhook_functions.chat.local.ChatModel`, in a real worker process of its own."""
 
-    def complete(self, request: GenerateRequest) -> Completion:
-        """The same answer to everybody."""
-        return ANSWER
+    def generate(self, request: GenerateRequest) -> Iterator[Delta]:
+        """The same answer to everybody, in one part."""
+        yield Delta(
+            text=ANSWER.text,
+            finish_reason=ANSWER.finish_reason,
+            prompt_tokens=ANSWER.prompt_tokens,
+            completion_tokens=ANSWER.completion_tokens,
+        )

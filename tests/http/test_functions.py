@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
+import httpx
 import pytest
 from tests.serving import Server
 
@@ -104,3 +106,28 @@ def test_an_error_of_a_resolver_shows_nothing_of_the_inside(server: Server) -> N
     assert answer["errors"][0]["extensions"]["code"] == "INTERNAL_ERROR"
     assert "SELECT" not in str(answer)
     assert answer["errors"][0]["extensions"]["reference"] in server.log()
+
+
+def leave(server: Server, text: str, headers: dict[str, str]) -> None:
+    """Asks for an answer that takes a while and hangs up before it comes."""
+    query = f'mutation {{ probeAnswer(text: "{text}", pauseS: 1) }}'
+    with server.client() as client, pytest.raises(httpx.ReadTimeout):
+        client.post("/graphql", json={"query": query}, headers=headers, timeout=0.3)
+
+
+def test_a_client_that_hangs_up_cancels_its_call_for_free(server: Server) -> None:
+    before = account(server)
+    leave(server, "gone", {})
+    time.sleep(1.2)
+    assert account(server) == before
+
+
+def test_a_client_that_hangs_up_with_an_idempotency_key_finds_its_answer(server: Server) -> None:
+    before, headers = account(server)["balance"], {"Idempotency-Key": "hung-up"}
+    leave(server, "kept", headers)
+    query = 'mutation { probeAnswer(text: "kept", pauseS: 1) }'
+    with server.client() as client:
+        answer = client.post("/graphql", json={"query": query}, headers=headers).json()
+    assert answer["data"] == {"probeAnswer": "kept"}
+    assert answer["extensions"]["cost"]["credit"]["charged"] == 0
+    assert account(server)["balance"] == before - 1_000_000

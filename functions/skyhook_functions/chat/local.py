@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from skyhook.function import function
-from skyhook_functions.chat.answer import Answer, joined
-from skyhook_functions.chat.messages import Completion, Count, CountRequest, Delta, GenerateRequest
+from skyhook_functions.chat.answer import Answer
+from skyhook_functions.chat.messages import Count, CountRequest, Delta, GenerateRequest
 
 if TYPE_CHECKING:
     from skyhook_functions.chat.checkpoint import Checkpoint
@@ -158,10 +158,6 @@ class ChatModel:
                         return
             finally:
                 model.scheduler.cancel(stream)
-
-    def complete(self, request: GenerateRequest) -> Completion:
-        """The whole answer. Raises what `generate` raises."""
-        return joined(self.generate(request))
 
     def count(self, request: CountRequest) -> Count:
         """How long the prompt is. Raises MODEL_NOT_FOUND, MODEL_INVALID and TEMPLATE_FAILED."""

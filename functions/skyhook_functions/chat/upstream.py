@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from skyhook.function import FunctionError, function
-from skyhook_functions.chat.answer import joined
 from skyhook_functions.chat.messages import (
-    Completion,
     Delta,
     ToolCall,
     UpstreamRequest,
@@ -61,10 +59,6 @@ class UpstreamChat:
             stream = self._client(request).chat.completions.create(**_parameters(request))
             with stream:
                 yield from _deltas(stream, _estimated_prompt_tokens(request))
-
-    def complete(self, request: UpstreamRequest) -> Completion:
-        """The whole answer. Raises what `generate` raises."""
-        return joined(self.generate(request))
 
     def _client(self, request: UpstreamRequest) -> OpenAI:
         """A client for the server and key; it keeps connections open between calls."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from litestar.types import Receive, Scope, Send
 from skyhook.errors import SkyhookError
 from skyhook.graphql import graphiql, media, sse
 from skyhook.graphql.context import Authenticate, Context, idempotency_key
-from skyhook.graphql.engine import ANSWERS, STREAMS, Engine, Request, encode
+from skyhook.graphql.engine import ANSWERS, STREAMS, Engine, Payload, Request, Run, encode
 from skyhook.graphql.errors import (
     BadRequest,
     BadVariable,
@@ -30,6 +31,9 @@ from skyhook.graphql.errors import (
     internal_refusal,
 )
 from skyhook.graphql.head import Head
+
+WATCHED_AFTER_S = 0.05
+"""Only for an answer that takes longer is it worth watching whether the client is still there."""
 
 _decode = msgspec.json.Decoder(Request).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
@@ -67,7 +71,7 @@ class Handler:
             if media_type == media.STREAM:
                 await sse.serve(run, receive, send)
                 return
-            body = encode(await run.answer(), head.request_id)
+            body = encode(await _answer(run, receive), head.request_id)
         except ClientGone:
             return
         except RequestRefused as refusal:
@@ -96,6 +100,27 @@ class Handler:
         if head.method == "GET":
             return _query_request(scope["query_string"])
         raise MethodNotAllowed("Use POST, or GET for queries.")
+
+
+async def _answer(run: Run, receive: Receive) -> Payload:
+    """The run's answer. A client that goes away cancels it, unless it sent an idempotency key.
+
+    With one it may ask again, and shall find the answer then. Raises ClientGone.
+    """
+    answer = asyncio.ensure_future(run.answer())
+    try:
+        done, _ = await asyncio.wait((answer,), timeout=WATCHED_AFTER_S)
+        if not done and run.context.idempotency_key is None:
+            leaving = asyncio.ensure_future(sse.client_left(receive))
+            await asyncio.wait((answer, leaving), return_when=asyncio.FIRST_COMPLETED)
+            leaving.cancel()
+            if not answer.done():
+                answer.cancel()
+                await asyncio.wait((answer,))
+                raise ClientGone
+        return await answer
+    finally:
+        answer.cancel()
 
 
 def decode(body: bytes) -> Request:

@@ -30,7 +30,7 @@ async def serve(run: Run, receive: Receive, send: Send, keep_alive_s: float = KE
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     writing = asyncio.create_task(stream.write())
     beating = asyncio.create_task(stream.beat(keep_alive_s))
-    leaving = asyncio.create_task(_disconnected(receive))
+    leaving = asyncio.create_task(client_left(receive))
     try:
         await asyncio.wait((writing, leaving), return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -69,6 +69,7 @@ class _Stream:
         await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
-async def _disconnected(receive: Receive) -> None:
+async def client_left(receive: Receive) -> None:
+    """Returns when the client has gone away."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -123,7 +124,7 @@ class Operations:
         self,
         asked: Asked,
         event_type: type[T],
-        body: Callable[[Call], AsyncIterator[T]],
+        body: Callable[[Call], AsyncGenerator[T, None]],
         last: Callable[[Call], T],
         charged: Callable[[int, int], None],
     ) -> AsyncGenerator[T, None]:
@@ -140,10 +141,11 @@ class Operations:
         call = await self._admit(asked)
         events: list[T] = []
         try:
-            async for event in body(call):
-                if asked.idempotency_key:
-                    events.append(event)
-                yield event
+            async with aclosing(body(call)) as parts:
+                async for event in parts:
+                    if asked.idempotency_key:
+                        events.append(event)
+                    yield event
             final = last(call)
         except (GeneratorExit, asyncio.CancelledError):
             await self._settle_cancelled(call)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from uuid import UUID
 
 import msgspec
@@ -72,12 +73,11 @@ class Completions:
         """One whole answer; `charged` is told what was held and charged, in nano-dollars."""
 
         async def body(call: Call) -> Finished:
-            if model.source == "upstream":
-                completion = await call.compute(UpstreamChat.complete, _to_upstream(model, request))
-            else:
-                completion = await call.compute(ChatModel.complete, _to_local(call, model, request))
-            _meter(call, completion.prompt_tokens, completion.completion_tokens)
-            return _finish(call, request, completion)
+            # Streamed as well, since closing a stream stops the model when the caller goes away.
+            whole = _Whole()
+            async for _ in _events(call, model, request, whole):
+                pass
+            return _finish(call, request, whole.completion())
 
         asked = _asked("chatComplete", caller, model, request, idempotency_key)
         answer = await self._operations.run(asked, Finished, body)
@@ -95,25 +95,30 @@ class Completions:
         """The answer as it is written; a caller who goes away is charged for what was written."""
         whole = _Whole()
 
-        async def body(call: Call) -> AsyncIterator[Event]:
-            if model.source == "upstream":
-                deltas = call.stream(UpstreamChat.generate, _to_upstream(model, request))
-            else:
-                deltas = call.stream(ChatModel.generate, _to_local(call, model, request))
-            try:
-                async for delta in deltas:
-                    whole.add(delta)
-                    _meter(call, whole.prompt_tokens, whole.completion_tokens)
-                    if delta.text or delta.tool_call:
-                        yield Event(text=delta.text, tool_call=delta.tool_call)
-            finally:
-                await deltas.aclose()
+        def body(call: Call) -> AsyncGenerator[Event, None]:
+            return _events(call, model, request, whole)
 
         def last(call: Call) -> Event:
             return Event(finished=_finish(call, request, whole.completion()))
 
         asked = _asked("chatStream", caller, model, request, idempotency_key)
         return self._operations.stream(asked, Event, body, last, charged)
+
+
+async def _events(
+    call: Call, model: CatalogueModel, request: CompletionRequest, whole: _Whole
+) -> AsyncGenerator[Event, None]:
+    """The parts of the answer as the model makes them, metered and gathered in `whole`."""
+    if model.source == "upstream":
+        deltas = call.stream(UpstreamChat.generate, _to_upstream(model, request))
+    else:
+        deltas = call.stream(ChatModel.generate, _to_local(call, model, request))
+    async with aclosing(deltas):
+        async for delta in deltas:
+            whole.add(delta)
+            _meter(call, whole.prompt_tokens, whole.completion_tokens)
+            if delta.text or delta.tool_call:
+                yield Event(text=delta.text, tool_call=delta.tool_call)
 
 
 class _Whole:

@@ -25,6 +25,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from skyhook.function import FunctionError
 from skyhook_functions.chat import local
+from skyhook_functions.chat.answer import joined
 from skyhook_functions.chat.local import ChatModel
 from skyhook_functions.chat.messages import (
     CountRequest,
@@ -68,7 +69,7 @@ def close(stream: Iterator[Delta]) -> None:
 
 def at_once(chat: ChatModel, requests: list[GenerateRequest]) -> list[str]:
     with ThreadPoolExecutor(len(requests)) as pool:
-        return [completion.text for completion in pool.map(chat.complete, requests)]
+        return [completion.text for completion in pool.map(lambda one: joined(chat.generate(one)), requests)]
 
 
 @pytest.mark.parametrize("name", ["llama", "qwen2", "mistral", "gpt2"])
@@ -78,7 +79,7 @@ def test_greedy_answers_equal_generate_alone_and_in_a_batch(
     folder = checkpoints[name]
     expected = [generated(folder, text) for text in PROMPTS]
     requests = [ask(text, folder=folder) for text in PROMPTS]
-    assert [chat.complete(request).text for request in requests] == expected
+    assert [joined(chat.generate(request)).text for request in requests] == expected
     assert at_once(chat, requests * 3) == expected * 3
 
 
@@ -90,7 +91,7 @@ def test_a_stream_that_joins_or_leaves_midway_changes_no_other(
     leaving = chat.generate(ask("Streams join", max_tokens=200))
     next(leaving)
     next(leaving)
-    assert chat.complete(ask("a")).text == generated(llama, "a")
+    assert joined(chat.generate(ask("a"))).text == generated(llama, "a")
     close(leaving)
     assert text + "".join(delta.text for delta in stream) == generated(llama, "The sky", 150)
 
@@ -128,7 +129,7 @@ def test_the_first_delta_has_the_prompt_and_the_last_the_end(chat: ChatModel, as
 def test_an_end_token_ends_the_answer_and_is_counted_but_not_shown(
     chat: ChatModel, ask: Ask, checkpoints: dict[str, Path]
 ) -> None:
-    completion = chat.complete(ask("a", folder=checkpoints["mistral"], max_tokens=100))
+    completion = joined(chat.generate(ask("a", folder=checkpoints["mistral"], max_tokens=100)))
     assert completion.finish_reason == "stop"
     assert completion.completion_tokens < 100
     assert "<|end|>" not in completion.text
@@ -148,10 +149,10 @@ def test_a_closed_answer_frees_its_row_at_once(chat: ChatModel, ask: Ask, llama:
 
 
 def test_a_stop_string_that_spans_tokens_ends_the_answer(chat: ChatModel, ask: Ask) -> None:
-    whole = chat.complete(ask())
+    whole = joined(chat.generate(ask()))
     cut = len(whole.text) // 2
     stop = whole.text[cut - 3 : cut + 3]
-    completion = chat.complete(ask(stop=[stop, "never"]))
+    completion = joined(chat.generate(ask(stop=[stop, "never"])))
     assert completion.text == whole.text[: whole.text.index(stop)]
     assert completion.finish_reason == "stop"
     assert 0 < completion.completion_tokens < whole.completion_tokens
@@ -161,7 +162,9 @@ def test_a_seed_gives_the_same_answer_whatever_else_runs(chat: ChatModel, ask: A
     def request(seed: int, top_p: float) -> GenerateRequest:
         return ask("The sky", temperature=1.5, top_p=top_p, seed=seed)
 
-    alone = [chat.complete(request(seed, top_p)).text for seed, top_p in [(1, 1.0), (2, 0.7), (-3, 0.9)]]
+    alone = [
+        joined(chat.generate(request(seed, top_p))).text for seed, top_p in [(1, 1.0), (2, 0.7), (-3, 0.9)]
+    ]
     others = [ask("b", temperature=1.0), ask("a"), ask("c", temperature=0.5, top_p=0.5)]
     together = at_once(chat, [request(1, 1.0), request(2, 0.7), request(-3, 0.9), *others])
     assert together[:3] == alone
@@ -179,9 +182,9 @@ def test_a_context_that_is_too_short_is_refused_with_the_numbers(
     count = chat.count(CountRequest(request.model, request.messages, request.tools))
     assert count.context_tokens == 256
     fits = count.context_tokens - count.prompt_tokens
-    assert chat.complete(ask(folder=checkpoints["gpt2"], max_tokens=fits)).completion_tokens == fits
+    assert joined(chat.generate(ask(folder=checkpoints["gpt2"], max_tokens=fits))).completion_tokens == fits
     with pytest.raises(FunctionError, match=rf"{count.prompt_tokens} .*{fits + 1}.* 257: .* 256") as caught:
-        chat.complete(ask(folder=checkpoints["gpt2"], max_tokens=fits + 1))
+        joined(chat.generate(ask(folder=checkpoints["gpt2"], max_tokens=fits + 1)))
     assert caught.value.code == "CONTEXT_EXCEEDED"
 
 
@@ -189,9 +192,9 @@ def test_a_prompt_that_begins_like_an_earlier_one_is_read_from_the_cache(
     chat: ChatModel, ask: Ask, llama: Path
 ) -> None:
     long = "Streams join and leave between two steps. " * 4
-    first = chat.complete(ask(long + "one", cache_salt="tenant"))
-    again = chat.complete(ask(long + "two", cache_salt="tenant"))
-    stranger = chat.complete(ask(long + "two", cache_salt="stranger"))
+    first = joined(chat.generate(ask(long + "one", cache_salt="tenant")))
+    again = joined(chat.generate(ask(long + "two", cache_salt="tenant")))
+    stranger = joined(chat.generate(ask(long + "two", cache_salt="stranger")))
     assert first.cached_tokens == stranger.cached_tokens == 0
     assert again.prompt_tokens > again.cached_tokens > again.prompt_tokens - 16
     assert again.text == stranger.text == generated(llama, long + "two")
@@ -230,11 +233,11 @@ def test_a_tool_call_in_the_output_becomes_a_tool_call(
         )
         monkeypatch.setattr(model.scheduler, "_append", scripted(model.scheduler._append, [*script, 1]))
     tool = Tool("weather", "Tells the weather", {})
-    completion = chat.complete(ask(tools=[tool], max_tokens=100))
+    completion = joined(chat.generate(ask(tools=[tool], max_tokens=100)))
     assert (completion.text, completion.finish_reason) == ("Look: ", "tool_calls")
     (call,) = completion.tool_calls
     assert (call.name, json.loads(call.arguments)) == ("weather", {"city": "Paris"})
-    assert "<tool_call>" in chat.complete(ask(max_tokens=100)).text
+    assert "<tool_call>" in joined(chat.generate(ask(max_tokens=100))).text
 
 
 def scripted(append: Callable[..., bool], script: list[int]) -> Callable[..., bool]:
@@ -265,13 +268,13 @@ def test_a_broken_checkpoint_is_named(
         tensors["model.norm.weight"] *= torch.nan
         save_file(tensors, weights, {"format": "pt"})
     with pytest.raises(FunctionError) as caught:
-        chat.complete(ask(folder=folder))
+        joined(chat.generate(ask(folder=folder)))
     assert caught.value.code == "MODEL_INVALID"
 
 
 def test_a_folder_without_a_model_is_not_found(chat: ChatModel, ask: Ask, tmp_path: Path) -> None:
     with pytest.raises(FunctionError) as caught:
-        chat.complete(ask(folder=tmp_path / "nothing"))
+        joined(chat.generate(ask(folder=tmp_path / "nothing")))
     assert caught.value.code == "MODEL_NOT_FOUND"
 
 
@@ -285,7 +288,7 @@ def test_a_template_that_fails_is_named(
     if template is not None:
         (folder / "chat_template.jinja").write_text(template)
     with pytest.raises(FunctionError) as caught:
-        chat.complete(ask(folder=folder))
+        joined(chat.generate(ask(folder=folder)))
     assert caught.value.code == "TEMPLATE_FAILED"
 
 
@@ -295,8 +298,8 @@ def test_a_failing_step_fails_its_streams_and_the_model_goes_on(
     with chat._models.use(str(llama)) as model, monkeypatch.context() as patch:
         patch.setattr(model.scheduler, "_forward", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            chat.complete(ask())
-    assert chat.complete(ask()).text == generated(llama, "The sky")
+            joined(chat.generate(ask()))
+    assert joined(chat.generate(ask())).text == generated(llama, "The sky")
 
 
 def test_more_streams_than_the_cache_holds_wait_for_their_turn(
@@ -320,7 +323,7 @@ def test_the_least_recently_used_model_makes_room(
     running = chat.generate(ask(folder=checkpoints["gpt2"], max_tokens=200))
     next(running)
     for name in ("qwen2", "llama", "mistral"):
-        chat.complete(ask(folder=checkpoints[name]))
+        joined(chat.generate(ask(folder=checkpoints[name])))
         assert set(chat._models._held) == {checkpoints["gpt2"].resolve(), checkpoints[name].resolve()}
     *_, last = running
     assert last.completion_tokens == 200

@@ -14,6 +14,7 @@ import pytest
 
 from skyhook.function import FunctionError
 from skyhook_functions.chat import upstream
+from skyhook_functions.chat.answer import joined
 from skyhook_functions.chat.messages import Delta, Message, Sampling, Tool, ToolCall, UpstreamRequest
 from skyhook_functions.chat.upstream import UpstreamChat
 
@@ -120,13 +121,13 @@ def test_an_answer_streams_with_its_counts(server: Server, chat: UpstreamChat) -
         Delta("lo", completion_tokens=2),
         Delta(finish_reason="length", prompt_tokens=9, completion_tokens=4, cached_tokens=5),
     ]
-    completion = chat.complete(request(server))
+    completion = joined(chat.generate(request(server)))
     assert (completion.text, completion.prompt_tokens, completion.completion_tokens) == ("Hello", 9, 4)
 
 
 def test_an_answer_without_usage_is_counted_by_its_pieces(server: Server, chat: UpstreamChat) -> None:
     server.lines = [*HELLO, chunk({}, "stop"), "[DONE]"]
-    completion = chat.complete(request(server))
+    completion = joined(chat.generate(request(server)))
     assert (completion.prompt_tokens, completion.completion_tokens) == (10, 2)
 
 
@@ -137,7 +138,7 @@ def test_the_request_is_what_the_protocol_asks_for(server: Server, chat: Upstrea
         Message("assistant", tool_calls=[ToolCall("1", "weather", '{"city": "Paris"}')]),
         Message("tool", "sunny", tool_call_id="1"),
     ]
-    chat.complete(request(server, tools=[tool], messages=messages))
+    joined(chat.generate(request(server, tools=[tool], messages=messages)))
     ((authorization, body),) = server.requests
     assert authorization == "Bearer sk-secret"
     assert body == {
@@ -191,7 +192,7 @@ def test_tool_calls_are_put_together_from_their_parts(server: Server, chat: Upst
         usage(),
         "[DONE]",
     ]
-    completion = chat.complete(request(server))
+    completion = joined(chat.generate(request(server)))
     assert completion.tool_calls == [
         ToolCall("a", "weather", '{"city": "Paris"}'),
         ToolCall("b", "now", "{}"),
@@ -214,7 +215,7 @@ def test_tool_calls_are_put_together_from_their_parts(server: Server, chat: Upst
 def test_each_status_has_its_code(server: Server, chat: UpstreamChat, status: int, code: str) -> None:
     server.status, server.lines = status, ['{"error": {"message": "no such luck", "type": "t"}}']
     with pytest.raises(FunctionError) as caught:
-        chat.complete(request(server))
+        joined(chat.generate(request(server)))
     assert caught.value.code == code
     assert "no such luck" in caught.value.message or status >= 500
     assert "sk-secret" not in caught.value.message
@@ -224,7 +225,7 @@ def test_each_status_has_its_code(server: Server, chat: UpstreamChat, status: in
 def test_a_server_that_is_not_there_is_unavailable(server: Server, chat: UpstreamChat) -> None:
     nowhere = UpstreamRequest("http://127.0.0.1:1/v1", "", "m", [Message("user", "Hi")], [], Sampling(4))
     with pytest.raises(FunctionError) as caught:
-        chat.complete(nowhere)
+        joined(chat.generate(nowhere))
     assert caught.value.code == "UPSTREAM_UNAVAILABLE"
 
 
@@ -234,7 +235,7 @@ def test_a_silent_server_times_out(
     monkeypatch.setattr(upstream, "TIMEOUT_S", 0.1)
     server.lines, server.pause_s = [*HELLO, chunk({}, "stop")], 0.5
     with pytest.raises(FunctionError) as caught:
-        chat.complete(request(server))
+        joined(chat.generate(request(server)))
     assert caught.value.code == "UPSTREAM_TIMEOUT"
 
 
@@ -255,7 +256,7 @@ def test_an_answer_outside_the_protocol_is_a_bad_response(
 ) -> None:
     server.lines = lines
     with pytest.raises(FunctionError) as caught:
-        chat.complete(request(server))
+        joined(chat.generate(request(server)))
     assert caught.value.code == "UPSTREAM_BAD_RESPONSE"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 
 import strawberry
 from probe_functions import Order, Probe, Word
@@ -48,7 +48,7 @@ class ProbeSubscription:
     ) -> AsyncGenerator[str, None]:
         context = info.context
 
-        async def body(call: Call) -> AsyncIterator[Word]:
+        async def body(call: Call) -> AsyncGenerator[Word, None]:
             words = call.stream(Probe.words, Order(behaviour, text, count, pause_s))
             try:
                 async for word in words:
