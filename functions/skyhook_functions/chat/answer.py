@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
-from skyhook_functions.chat.messages import Completion, Delta, ToolCall
+from skyhook_functions.chat.messages import Delta, ToolCall
 from skyhook_functions.chat.text import Detokenizer, StopFilter
 from skyhook_functions.chat.tools import ToolCallParser
 
@@ -76,19 +76,3 @@ class Answer:
         ]
         self._called = self._called or any(delta.tool_call for delta in deltas)
         return deltas
-
-
-def joined(deltas: Iterator[Delta]) -> Completion:
-    """The whole answer that the parts make."""
-    text: list[str] = []
-    tool_calls: list[ToolCall] = []
-    reason, prompt_tokens, completion_tokens, cached_tokens = "stop", 0, 0, 0
-    for delta in deltas:
-        text.append(delta.text)
-        if delta.tool_call is not None:
-            tool_calls.append(delta.tool_call)
-        reason = delta.finish_reason or reason
-        prompt_tokens = delta.prompt_tokens or prompt_tokens
-        completion_tokens = delta.completion_tokens or completion_tokens
-        cached_tokens = delta.cached_tokens or cached_tokens
-    return Completion("".join(text), tool_calls, reason, prompt_tokens, completion_tokens, cached_tokens)

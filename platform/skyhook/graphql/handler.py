@@ -107,20 +107,45 @@ async def _answer(run: Run, receive: Receive) -> Payload:
 
     With one it may ask again, and shall find the answer then. Raises ClientGone.
     """
-    answer = asyncio.ensure_future(run.answer())
+    if run.context.idempotency_key is not None:
+        return await run.answer()
+    watch = _Watch(receive)
     try:
-        done, _ = await asyncio.wait((answer,), timeout=WATCHED_AFTER_S)
-        if not done and run.context.idempotency_key is None:
-            leaving = asyncio.ensure_future(sse.client_left(receive))
-            await asyncio.wait((answer, leaving), return_when=asyncio.FIRST_COMPLETED)
-            leaving.cancel()
-            if not answer.done():
-                answer.cancel()
-                await asyncio.wait((answer,))
-                raise ClientGone
-        return await answer
+        return await run.answer()
+    except asyncio.CancelledError:
+        if watch.has_left:
+            raise ClientGone from None
+        raise
     finally:
-        answer.cancel()
+        watch.end()
+
+
+class _Watch:
+    """Cancels the current task when its client goes away."""
+
+    __slots__ = ("_receive", "_task", "_timer", "_watching", "has_left")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._task = asyncio.current_task()
+        self._watching: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(WATCHED_AFTER_S, self._begin)
+        self.has_left = False
+
+    def end(self) -> None:
+        """The answer is there."""
+        self._timer.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
+
+    def _begin(self) -> None:
+        self._watching = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        await sse.client_left(self._receive)
+        self.has_left = True
+        if self._task is not None:
+            self._task.cancel()
 
 
 def decode(body: bytes) -> Request:

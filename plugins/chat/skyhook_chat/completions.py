@@ -12,8 +12,9 @@ import msgspec
 from skyhook.plugin import Asked, Call, Caller, CatalogueModel, Operations, SkyhookError, new_id
 from skyhook_chat.requests import CompletionRequest, most_tokens
 from skyhook_functions.chat.local import ChatModel
-from skyhook_functions.chat.messages import Completion, Delta, GenerateRequest, ToolCall, UpstreamRequest
+from skyhook_functions.chat.messages import Completion, GenerateRequest, ToolCall, UpstreamRequest
 from skyhook_functions.chat.upstream import UpstreamChat
+from skyhook_functions.chat.whole import Whole
 
 INPUT_TOKENS = "chat.input_tokens"
 OUTPUT_TOKENS = "chat.output_tokens"
@@ -74,7 +75,7 @@ class Completions:
 
         async def body(call: Call) -> Finished:
             # Streamed as well, since closing a stream stops the model when the caller goes away.
-            whole = _Whole()
+            whole = Whole()
             async for _ in _events(call, model, request, whole):
                 pass
             return _finish(call, request, whole.completion())
@@ -93,7 +94,7 @@ class Completions:
         charged: Callable[[int, int], None],
     ) -> AsyncGenerator[Event, None]:
         """The answer as it is written; a caller who goes away is charged for what was written."""
-        whole = _Whole()
+        whole = Whole()
 
         def body(call: Call) -> AsyncGenerator[Event, None]:
             return _events(call, model, request, whole)
@@ -106,7 +107,7 @@ class Completions:
 
 
 async def _events(
-    call: Call, model: CatalogueModel, request: CompletionRequest, whole: _Whole
+    call: Call, model: CatalogueModel, request: CompletionRequest, whole: Whole
 ) -> AsyncGenerator[Event, None]:
     """The parts of the answer as the model makes them, metered and gathered in `whole`."""
     if model.source == "upstream":
@@ -119,34 +120,6 @@ async def _events(
             _meter(call, whole.prompt_tokens, whole.completion_tokens)
             if delta.text or delta.tool_call:
                 yield Event(text=delta.text, tool_call=delta.tool_call)
-
-
-class _Whole:
-    """Gathers a stream's deltas into the whole answer."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.tool_calls: list[ToolCall] = []
-        self.finish_reason = "stop"
-        self.prompt_tokens = 0
-        self.completion_tokens = 0
-
-    def add(self, delta: Delta) -> None:
-        self.texts.append(delta.text)
-        if delta.tool_call is not None:
-            self.tool_calls.append(delta.tool_call)
-        self.finish_reason = delta.finish_reason or self.finish_reason
-        self.prompt_tokens = delta.prompt_tokens or self.prompt_tokens
-        self.completion_tokens = delta.completion_tokens or self.completion_tokens
-
-    def completion(self) -> Completion:
-        return Completion(
-            text="".join(self.texts),
-            tool_calls=self.tool_calls,
-            finish_reason=self.finish_reason,
-            prompt_tokens=self.prompt_tokens,
-            completion_tokens=self.completion_tokens,
-        )
 
 
 def _asked(

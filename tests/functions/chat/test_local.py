@@ -25,7 +25,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from skyhook.function import FunctionError
 from skyhook_functions.chat import local
-from skyhook_functions.chat.answer import joined
 from skyhook_functions.chat.local import ChatModel
 from skyhook_functions.chat.messages import (
     CountRequest,
@@ -36,6 +35,7 @@ from skyhook_functions.chat.messages import (
     Tool,
     ToolCall,
 )
+from skyhook_functions.chat.whole import joined
 
 Ask: TypeAlias = Callable[..., GenerateRequest]
 

@@ -14,9 +14,9 @@ import pytest
 
 from skyhook.function import FunctionError
 from skyhook_functions.chat import upstream
-from skyhook_functions.chat.answer import joined
 from skyhook_functions.chat.messages import Delta, Message, Sampling, Tool, ToolCall, UpstreamRequest
 from skyhook_functions.chat.upstream import UpstreamChat
+from skyhook_functions.chat.whole import joined
 
 USAGE = {
     "prompt_tokens": 9,
