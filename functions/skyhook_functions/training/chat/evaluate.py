@@ -25,7 +25,7 @@ from skyhook_functions.training.chat.wording import perturb
 
 PROMISED = 0.9  # share of exact matches of every task that the card advertises
 NOT_ADVERTISED = frozenset(
-    {"knowledge, perturbed", "extraction, labels", "tools, call", "tools, missing", "fallback", "repeat"}
+    {"knowledge, perturbed", "extraction, labels", "tools, long call", "tools, missing", "fallback", "repeat"}
 )
 BATCH = 32  # prompts
 LONGEST_ANSWER = 200  # tokens
@@ -35,7 +35,8 @@ TITLES = {
     "arithmetic": "Sums and differences up to 99, products up to 12 × 12: unseen operands",
     "extraction": "Fields to JSON: unseen values and field combinations",
     "extraction, labels": "Fields to JSON: labelled values under labels of no meaning",
-    "tools, call": "Tool calls: unseen tools, parameters and values",
+    "tools, call": "Tool calls with at most one argument: unseen tools, parameters and values",
+    "tools, long call": "Tool calls with two or three arguments: the same",
     "tools, result": "Answers from a tool's result",
     "tools, none": "Tools on offer and a question of the other tasks",
     "tools, missing": "Tools on offer and a request outside all tasks: the fixed honest reply",
@@ -64,7 +65,8 @@ def kind_of(task: str, conversation: Conversation, position: int) -> str:
     if task != "tools":
         return task
     if message.get("tool_calls"):
-        return "tools, call"
+        arguments = message["tool_calls"][0]["function"]["arguments"]
+        return "tools, call" if len(arguments) <= 1 else "tools, long call"
     if message["content"] == fallback.REPLY:
         return "tools, missing"
     return "tools, result" if conversation.messages[position - 1]["role"] == "tool" else "tools, none"
