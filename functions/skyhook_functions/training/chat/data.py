@@ -18,11 +18,11 @@ TASKS: dict[str, Sampler] = {
     "repeat": repeat.sample,
 }
 WEIGHTS = {
-    "knowledge": 18,
-    "arithmetic": 20,
-    "extraction": 24,
-    "tools": 42,
-    "fallback": 7,
+    "knowledge": 26,
+    "arithmetic": 13,
+    "extraction": 13,
+    "tools": 55,
+    "fallback": 16,
     "greeting": 2,
     "repeat": 3,
 }

@@ -230,7 +230,7 @@ def made_up(rng: random.Random, held: bool) -> Offer:
     if rng.random() < 0.3:
         rng.shuffle(given)
     said = {one: one.replace("_", " ") if rng.random() < 0.5 else one for one in given}
-    style = rng.choice((" {{}}", " {{}}", "={{}}", ": {{}}", ' "{{}}"', " is {{}}"))
+    style = rng.choice((" {{}}", " {{}}", " {{}}", "={{}}", ": {{}}", " is {{}}"))
     return Offer(
         f"{verb} {thing}", name, description, parameters, (request(rng, name, verb, thing, said, style),)
     )
