@@ -75,7 +75,6 @@ class Services:
     async def close(self) -> None:
         """Ends what works in the background; every call that was served is charged first."""
         await self.compute.close()
-        await self.operations.close()
         await self.billing.close()
         await self.authentication.close()
         await self.database.close()

@@ -51,9 +51,11 @@ class _Item:
         self.future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
 
     def refuse(self, error: BaseException) -> None:
-        """Tells the caller, if it still waits."""
+        """Tells the caller, or the log where nobody waits any more."""
         if not self.future.done():
             self.future.set_exception(error)
+        elif self.future.cancelled():
+            _log.error("a call that was served could not be charged", exc_info=error)
 
 
 class Settlement:

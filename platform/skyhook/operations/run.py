@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
@@ -20,8 +19,6 @@ from skyhook.clock import now
 from skyhook.compute.backend import Compute
 from skyhook.operations.caller import Caller
 from skyhook.plugins.manifest import Operation, Plugin
-
-logger = logging.getLogger(__name__)
 
 F = TypeVar("F")
 A = TypeVar("A")
@@ -96,7 +93,6 @@ class Operations:
         self._billing = billing
         self._compute = compute
         self._operations = operations
-        self._settling: set[asyncio.Task[Receipt]] = set()
 
     async def run(
         self, asked: Asked, result_type: type[T], body: Callable[[Call], Awaitable[T]]
@@ -158,11 +154,6 @@ class Operations:
         charged(call.hold.amount, receipt.cost)
         yield final
 
-    async def close(self) -> None:
-        """Waits until every call that was served is charged."""
-        if self._settling:
-            await asyncio.wait(self._settling)
-
     async def _begin(self, asked: Asked) -> bytes | None:
         _, operation = self._operations[asked.operation]
         asked.caller.require(operation.scope)
@@ -218,16 +209,8 @@ class Operations:
             duration_ms=call.duration_ms,
             idempotency=idempotency,
         )
-        # Once served, a call is charged: its settlement goes on where the caller's own task is cancelled.
-        settling = asyncio.ensure_future(self._billing.settle(served))
-        self._settling.add(settling)
-        settling.add_done_callback(self._settled)
-        return await asyncio.shield(settling)
-
-    def _settled(self, task: asyncio.Task[Receipt]) -> None:
-        self._settling.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("a served call could not be charged", exc_info=error)
+        # Once served, a call is charged, also where the caller is cancelled while it waits for that.
+        return await self._billing.settle(served)
 
 
 def _payer(caller: Caller) -> Payer:
