@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload
 
 from skyhook.accounts import models
@@ -46,10 +46,10 @@ class User(ByUuid, Node):
         return cls(id=str(user.id), email=user.email, name=user.name)
 
     @classmethod
-    async def load(cls, info: Info, ids: Sequence[UUID]) -> Iterable[User]:
+    def rows(cls, info: Info, ids: Sequence[UUID]) -> Select[Any]:
         """Users who are members of the caller's organization."""
         info.context.caller.require(ACCOUNT_READ)
-        query = (
+        return (
             select(models.User)
             .join(models.Member, models.Member.user_id == models.User.id)
             .where(
@@ -57,8 +57,6 @@ class User(ByUuid, Node):
                 models.Member.organization_id == info.context.caller.organization_id,
             )
         )
-        async with info.context.services.database.read() as session:
-            return [cls.of(user) for user in await session.scalars(query)]
 
 
 @strawberry.type(description="A user's place in an organization.")
@@ -81,12 +79,10 @@ class Member(ByUuid, Node):
         )
 
     @classmethod
-    async def load(cls, info: Info, ids: Sequence[UUID]) -> Iterable[Member]:
+    def rows(cls, info: Info, ids: Sequence[UUID]) -> Select[Any]:
         """Members of the caller's organization."""
         info.context.caller.require(ACCOUNT_READ)
-        query = _members(info.context.caller.organization_id).where(models.Member.id.in_(ids))
-        async with info.context.services.database.read() as session:
-            return [cls.of(member) for member in await session.scalars(query)]
+        return _members(info.context.caller.organization_id).where(models.Member.id.in_(ids))
 
 
 @strawberry.type(description="Who owns keys, credit and usage.")
@@ -257,7 +253,7 @@ class AccountsMutation:
         return id
 
 
-def _members(organization_id: UUID) -> Any:
+def _members(organization_id: UUID) -> Select[Any]:
     return (
         select(models.Member)
         .where(models.Member.organization_id == organization_id)

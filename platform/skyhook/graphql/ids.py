@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Select
 from strawberry.relay import GlobalID, to_base64
 
 from skyhook.errors import InvalidInput
@@ -13,12 +14,23 @@ from skyhook.graphql.context import Info
 
 
 class ByUuid:
-    """Mixed into a `Node` before it: resolves global ids by `load`, which sees only UUIDs."""
+    """Mixed into a `Node` before it: resolves global ids by the rows that `rows` selects."""
+
+    @classmethod
+    def rows(cls, info: Info, ids: Sequence[UUID]) -> Select[Any]:
+        """Selects those of the rows with these ids that exist for the caller."""
+        raise NotImplementedError
+
+    @classmethod
+    def of(cls, row: Any) -> Any:
+        """The node of a row."""
+        raise NotImplementedError
 
     @classmethod
     async def load(cls, info: Info, ids: Sequence[UUID]) -> Iterable[Any]:
         """Those of the nodes with these ids that exist for the caller, in any order."""
-        raise NotImplementedError
+        async with info.context.services.database.read() as session:
+            return [cls.of(row) for row in await session.scalars(cls.rows(info, ids))]
 
     @classmethod
     async def resolve_nodes(cls, *, info: Info, node_ids: Iterable[str], required: bool = False) -> list[Any]:

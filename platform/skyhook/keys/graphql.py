@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from skyhook.graphql.connections import Connection, Order, Page, paginate
 from skyhook.graphql.context import Info
@@ -61,15 +61,13 @@ class Key(ByUuid, Node):
         )
 
     @classmethod
-    async def load(cls, info: Info, ids: Sequence[UUID]) -> Iterable[Key]:
+    def rows(cls, info: Info, ids: Sequence[UUID]) -> Select[Any]:
         """Keys of the caller's organization."""
         info.context.caller.require(KEYS_READ)
-        query = select(models.Key).where(
+        return select(models.Key).where(
             models.Key.id.in_(ids),
             models.Key.organization_id == info.context.caller.organization_id,
         )
-        async with info.context.services.database.read() as session:
-            return [cls.of(key) for key in await session.scalars(query)]
 
 
 @strawberry.type(description="A new key with its secret, which is shown this once.")

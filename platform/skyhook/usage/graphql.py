@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from skyhook.errors import InvalidInput
 from skyhook.graphql.connections import Connection, Order, Page, paginate
@@ -91,15 +91,13 @@ class UsageEvent(ByUuid, Node):
         )
 
     @classmethod
-    async def load(cls, info: Info, ids: Sequence[UUID]) -> Iterable[UsageEvent]:
+    def rows(cls, info: Info, ids: Sequence[UUID]) -> Select[Any]:
         """Calls of the caller's organization."""
         info.context.caller.require(USAGE_READ)
-        query = select(models.UsageEvent).where(
+        return select(models.UsageEvent).where(
             models.UsageEvent.id.in_(ids),
             models.UsageEvent.organization_id == info.context.caller.organization_id,
         )
-        async with info.context.services.database.read() as session:
-            return [cls.of(event) for event in await session.scalars(query)]
 
 
 async def totals_of(

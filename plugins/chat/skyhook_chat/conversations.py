@@ -69,24 +69,6 @@ class Conversations:
             raise NotFound("The conversation has no such message.")
         return _from_root(messages)
 
-    async def several(self, caller: Caller, ids: Sequence[UUID]) -> Sequence[Conversation]:
-        """Those of the conversations that the caller's organization has."""
-        query = select(Conversation).where(
-            Conversation.id.in_(ids), Conversation.organization_id == caller.organization_id
-        )
-        async with self._database.read() as session:
-            return (await session.scalars(query)).all()
-
-    async def messages(self, caller: Caller, ids: Sequence[UUID]) -> Sequence[StoredMessage]:
-        """Those of the messages that are in conversations of the caller's organization."""
-        query = (
-            select(StoredMessage)
-            .join(Conversation, Conversation.id == StoredMessage.conversation_id)
-            .where(StoredMessage.id.in_(ids), Conversation.organization_id == caller.organization_id)
-        )
-        async with self._database.read() as session:
-            return (await session.scalars(query)).all()
-
     async def continued(
         self, caller: Caller, conversation_id: UUID, parent_id: UUID | None, new: list[Message]
     ) -> list[Message]:
@@ -133,6 +115,22 @@ class Conversations:
         dialect = sqlite if self._database.is_sqlite else postgresql
         async with self._database.write() as session:
             await session.execute(dialect.insert(StoredMessage).on_conflict_do_nothing(), rows)
+
+
+def conversations(caller: Caller, ids: Sequence[UUID]) -> Select[Conversation]:
+    """Those of the conversations that the caller's organization has."""
+    return select(Conversation).where(
+        Conversation.id.in_(ids), Conversation.organization_id == caller.organization_id
+    )
+
+
+def messages(caller: Caller, ids: Sequence[UUID]) -> Select[StoredMessage]:
+    """Those of the messages that are in conversations of the caller's organization."""
+    return (
+        select(StoredMessage)
+        .join(Conversation, Conversation.id == StoredMessage.conversation_id)
+        .where(StoredMessage.id.in_(ids), Conversation.organization_id == caller.organization_id)
+    )
 
 
 def leaves(conversation_id: UUID) -> Select[StoredMessage]:

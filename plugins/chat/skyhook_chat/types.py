@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 import strawberry
+from sqlalchemy import Select
 
 from skyhook.plugin import (
     JSON,
@@ -25,7 +26,7 @@ from skyhook.plugin import (
     paginate,
 )
 from skyhook_chat.completions import Event, Finished
-from skyhook_chat.conversations import Conversations, leaves
+from skyhook_chat.conversations import Conversations, conversations, leaves, messages
 from skyhook_chat.scopes import READ
 from skyhook_chat.tables import Conversation, StoredMessage
 from skyhook_functions.chat.messages import ToolCall
@@ -143,11 +144,10 @@ class ChatMessage(ByUuid, Node):
         )
 
     @classmethod
-    async def load(cls, info: Info, ids: Sequence[UUID]) -> Iterable[ChatMessage]:
+    def rows(cls, info: Info, ids: Sequence[UUID]) -> Select[Any]:
         """Messages of the caller's organization."""
         info.context.caller.require(READ)
-        stored = await _conversations(info).messages(info.context.caller, ids)
-        return [cls.of(message) for message in stored]
+        return messages(info.context.caller, ids)
 
 
 @strawberry.type(description="A conversation: a tree of messages that can be continued from any of them.")
@@ -167,11 +167,10 @@ class ChatConversation(ByUuid, Node):
         )
 
     @classmethod
-    async def load(cls, info: Info, ids: Sequence[UUID]) -> Iterable[ChatConversation]:
+    def rows(cls, info: Info, ids: Sequence[UUID]) -> Select[Any]:
         """Conversations of the caller's organization."""
         info.context.caller.require(READ)
-        stored = await _conversations(info).several(info.context.caller, ids)
-        return [cls.of(conversation) for conversation in stored]
+        return conversations(info.context.caller, ids)
 
     @strawberry.field(description="The last message of each branch, newest first.")
     async def branches(
