@@ -91,17 +91,6 @@ class Accounts:
             raise NotFound(f"There is no user with the address {email!r}.")
         return user
 
-    async def organizations_of(self, user_id: UUID) -> Sequence[Organization]:
-        """The organizations that a user is a member of, by name."""
-        query = (
-            select(Organization)
-            .join(Member, Member.organization_id == Organization.id)
-            .where(Member.user_id == user_id)
-            .order_by(Organization.name, Organization.id)
-        )
-        async with self._database.read() as session:
-            return (await session.scalars(query)).all()
-
     async def users(self, ids: Sequence[UUID]) -> dict[UUID, User]:
         """Users by id, as many as exist."""
         async with self._database.read() as session:

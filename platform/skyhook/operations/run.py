@@ -39,6 +39,12 @@ class Asked:
     """An upper bound of each meter, by the request alone; what is held is its price."""
     model: CatalogueModel | None = None
     idempotency_key: str | None = None
+    fingerprint: bytes = field(init=False, default=b"")
+    """Tells the request from others under its idempotency key; empty without one."""
+
+    def __post_init__(self) -> None:
+        if self.idempotency_key is not None:
+            object.__setattr__(self, "fingerprint", _fingerprint(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +149,13 @@ class Operations:
                         events.append(event)
                     yield event
             final = last(call)
+            encoded = msgspec.json.encode([*events, final]) if asked.idempotency_key else b""
         except (GeneratorExit, asyncio.CancelledError):
             await self._settle_cancelled(call)
             raise
         except BaseException:
             self._abandon(call)
             raise
-        encoded = msgspec.json.encode([*events, final]) if asked.idempotency_key else b""
         receipt = await self._settle(call, "completed", encoded)
         charged(call.hold.amount, receipt.cost)
         yield final
@@ -160,7 +166,7 @@ class Operations:
         if asked.idempotency_key is None:
             return None
         return await self._billing.idempotency.begin(
-            asked.caller.organization_id, asked.idempotency_key, asked.operation, _fingerprint(asked)
+            asked.caller.organization_id, asked.idempotency_key, asked.operation, asked.fingerprint
         )
 
     async def _admit(self, asked: Asked) -> Call:
@@ -194,9 +200,7 @@ class Operations:
         caller = asked.caller
         idempotency = None
         if asked.idempotency_key is not None and result is not None:
-            idempotency = IdempotentResult(
-                asked.idempotency_key, asked.operation, _fingerprint(asked), result
-            )
+            idempotency = IdempotentResult(asked.idempotency_key, asked.operation, asked.fingerprint, result)
         served = Served(
             payer=_payer(caller),
             hold=call.hold,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import JSON, Index, String
@@ -15,14 +14,6 @@ NOBODY = UUID(int=0)
 """In a roll-up's key, which cannot be null: no API key, or no member."""
 CALL = ""
 """In a roll-up: the row of the calls themselves, beside one row for each meter."""
-
-
-class Outcome(StrEnum):
-    """How a call ended."""
-
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
-    FAILED = "failed"
 
 
 class UsageEvent(Base):
@@ -47,6 +38,7 @@ class UsageEvent(Base):
     cost: Mapped[int] = mapped_column()
     """In nano-dollars."""
     outcome: Mapped[str] = mapped_column(String(10))
+    """`completed`, or `cancelled` for a stream whose client went away."""
     started_at: Mapped[datetime] = mapped_column()
     duration_ms: Mapped[int] = mapped_column()
     transfer_id: Mapped[UUID | None] = mapped_column()
