@@ -6,6 +6,7 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,14 @@ class Configuration:
     """The address the server listens on (`SKYHOOK_HOST`, default 127.0.0.1)."""
     database_url: str
     """An SQLAlchemy URL (`SKYHOOK_DATABASE_URL`, default SQLite in the data folder)."""
+    public_url: str | None = None
+    """Where callers reach the server (`SKYHOOK_PUBLIC_URL`), without a slash at its end."""
+    artifacts_url: str | None = None
+    """An S3-compatible store (`SKYHOOK_ARTIFACTS_URL`); none for the data folder's `artifacts/`."""
+    artifact_max_mib: int = 512
+    """The most that one artifact may have (`SKYHOOK_ARTIFACT_MAX_MIB`)."""
+    artifacts_max_gib: int = 20
+    """The most that an organization's artifacts may have together (`SKYHOOK_ARTIFACTS_MAX_GIB`)."""
 
     @classmethod
     def from_environment(cls) -> Configuration:
@@ -34,6 +43,14 @@ class Configuration:
             port=int(port),
             host=os.environ.get("SKYHOOK_HOST") or "127.0.0.1",
             database_url=url,
+            public_url=_public_url(os.environ.get("SKYHOOK_PUBLIC_URL")),
+            artifacts_url=os.environ.get("SKYHOOK_ARTIFACTS_URL") or None,
+            artifact_max_mib=_positive(
+                "SKYHOOK_ARTIFACT_MAX_MIB", os.environ.get("SKYHOOK_ARTIFACT_MAX_MIB"), 512
+            ),
+            artifacts_max_gib=_positive(
+                "SKYHOOK_ARTIFACTS_MAX_GIB", os.environ.get("SKYHOOK_ARTIFACTS_MAX_GIB"), 20
+            ),
         )
 
     def secret(self) -> bytes:
@@ -52,6 +69,22 @@ class Configuration:
         if len(text) != 64 or not all(digit in "0123456789abcdefABCDEF" for digit in text):
             raise ValueError("SKYHOOK_SECRET must be 64 hexadecimal digits: openssl rand -hex 32")
         return bytes.fromhex(text)
+
+
+def _positive(name: str, text: str | None, default: int) -> int:
+    if not text:
+        return default
+    if not text.isdecimal() or not 0 < int(text) < 2**31:
+        raise ValueError(f"{name} must be a whole number from 1, not {text!r}")
+    return int(text)
+
+
+def _public_url(text: str | None) -> str | None:
+    if not text:
+        return None
+    if not text.startswith(("http://", "https://")) or not urlsplit(text).netloc:
+        raise ValueError(f"SKYHOOK_PUBLIC_URL must be such as https://api.example.com, not {text!r}")
+    return text.rstrip("/")
 
 
 def _write_once(path: Path, text: str) -> None:

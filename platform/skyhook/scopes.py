@@ -4,6 +4,8 @@ from skyhook.plugins.manifest import Scope
 
 ACCOUNT_READ = "account:read"
 ACCOUNT_WRITE = "account:write"
+ARTIFACTS_READ = "artifacts:read"
+ARTIFACTS_WRITE = "artifacts:write"
 KEYS_READ = "keys:read"
 KEYS_WRITE = "keys:write"
 USAGE_READ = "usage:read"
@@ -12,6 +14,8 @@ BILLING_READ = "billing:read"
 CORE_SCOPES = (
     Scope(ACCOUNT_READ, "See the organization and its members"),
     Scope(ACCOUNT_WRITE, "Change members and their roles"),
+    Scope(ARTIFACTS_READ, "See the organization's artifacts and link to them"),
+    Scope(ARTIFACTS_WRITE, "Upload and delete artifacts"),
     Scope(KEYS_READ, "See the organization's keys"),
     Scope(KEYS_WRITE, "Create, rotate and revoke keys"),
     Scope(USAGE_READ, "See usage and what it cost"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from skyhook.accounts.service import Accounts
+from skyhook.artifacts.service import Artifacts
 from skyhook.billing import Billing
 from skyhook.catalogue.service import Catalogue
 from skyhook.compute.backend import Compute
@@ -27,6 +28,7 @@ class Services:
     database: Database
     plugins: PluginHost
     accounts: Accounts
+    artifacts: Artifacts
     authentication: Authentication
     keys: Keys
     rate_limits: RateLimits
@@ -51,6 +53,7 @@ class Services:
             database=database,
             plugins=plugins,
             accounts=Accounts(database),
+            artifacts=Artifacts(database, configuration, secret),
             authentication=authentication,
             keys=Keys(database, authentication, secret, scopes),
             rate_limits=RateLimits(database),
@@ -65,6 +68,7 @@ class Services:
         await self.seed_prices()
         await self.billing.start()
         await self.authentication.start()
+        await self.artifacts.start()
         await self.compute.start()
 
     async def seed_prices(self) -> None:
@@ -76,5 +80,6 @@ class Services:
         """Ends what works in the background; every call that was served is charged first."""
         await self.compute.close()
         await self.billing.close()
+        await self.artifacts.close()
         await self.authentication.close()
         await self.database.close()
