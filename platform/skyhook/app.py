@@ -9,6 +9,7 @@ import strawberry
 from litestar import Litestar
 
 from skyhook.accounts.graphql import AccountsMutation, AccountsQuery
+from skyhook.artifacts.graphql import ArtifactsMutation, ArtifactsQuery
 from skyhook.billing.graphql import BillingQuery
 from skyhook.graphql.routes import graphql_routes
 from skyhook.graphql.schema import Fields, SchemaError, compose
@@ -19,6 +20,7 @@ from skyhook.services import Services
 
 CORE = (
     Fields("accounts", query=AccountsQuery, mutation=AccountsMutation),
+    Fields("artifacts", query=ArtifactsQuery, mutation=ArtifactsMutation),
     Fields("billing", query=BillingQuery),
     Fields("keys", mutation=KeysMutation),
 )

@@ -3,6 +3,9 @@
 A plugin is a frozen `Plugin` under the entry-point group `skyhook.plugins`; see docs/plugins.md.
 """
 
+from skyhook.artifacts.graphql import Artifact
+from skyhook.artifacts.models import Artifact as StoredArtifact
+from skyhook.artifacts.service import Artifacts
 from skyhook.catalogue.service import CatalogueModel
 from skyhook.clock import new_id, now
 from skyhook.database import NAMING, TYPES, Database, Identified, UTCDateTime
@@ -22,6 +25,8 @@ __all__ = [
     "NAMING",
     "TYPES",
     "Answer",
+    "Artifact",
+    "Artifacts",
     "Asked",
     "BigInt",
     "ByUuid",
@@ -47,6 +52,7 @@ __all__ = [
     "Plugin",
     "Scope",
     "SkyhookError",
+    "StoredArtifact",
     "UTCDateTime",
     "Unauthenticated",
     "new_id",

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -244,13 +244,12 @@ class Artifacts:
             await asyncio.sleep(SWEEP_S)
 
 
-def artifacts_of(organization_id: UUID, ids: Sequence[UUID] | None = None) -> Select[Artifact]:
-    """Selects the organization's artifacts that have not expired, all of them or those of `ids`."""
-    query = select(Artifact).where(
+def artifacts_of(organization_id: UUID) -> Select[Artifact]:
+    """Selects the organization's artifacts that have not expired."""
+    return select(Artifact).where(
         Artifact.organization_id == organization_id,
         or_(Artifact.expires_at.is_(None), Artifact.expires_at > now()),
     )
-    return query if ids is None else query.where(Artifact.id.in_(ids))
 
 
 async def _delete(session: AsyncSession, *conditions: ColumnElement[bool]) -> int:

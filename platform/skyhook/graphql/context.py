@@ -47,6 +47,7 @@ class Context:
         "credit",
         "idempotency_key",
         "nodes",
+        "origin",
         "request_id",
         "services",
     )
@@ -59,6 +60,7 @@ class Context:
         client_address: str,
         services: Any,
         idempotency_key: str | None = None,
+        origin: str = "",
     ) -> None:
         self._caller = caller
         self._asked_operations = 0
@@ -67,6 +69,8 @@ class Context:
         self.client_address = client_address
         self.services = services
         self.idempotency_key = idempotency_key
+        self.origin = origin
+        """Where the client reached the server, such as `https://api.example.com`; empty where unknown."""
         self.credit = Credit()
         self.nodes = 0
         """The nodes that connections have returned so far."""
@@ -97,6 +101,10 @@ class Context:
         self._asked_operations += 1
         number = self._asked_operations
         return self.idempotency_key if number == 1 else f"{self.idempotency_key}#{number}"
+
+    def absolute(self, link: str) -> str:
+        """A link as the client can follow it: a path becomes one on the server that it reached."""
+        return f"{self.origin}{link}" if link.startswith("/") else link
 
     def loader(self, load: Callable[[Context, list[K]], Awaitable[Sequence[V]]]) -> DataLoader[K, V]:
         """The request's one DataLoader over `load`, which must be a module's function, not a closure."""

@@ -90,6 +90,7 @@ class Handler:
             client_address=head.client_address,
             services=self._services,
             idempotency_key=idempotency_key(head.idempotency_key),
+            origin=head.origin,
         )
 
     async def _request(self, scope: Scope, head: Head, receive: Receive) -> Request:

@@ -9,6 +9,7 @@ from typing import Any
 from skyhook.clock import new_id
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}\Z")
+_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Head:
     idempotency_key: str | None
     request_id: str
     client_address: str
+    origin: str
+    """Where the client reached the server, such as `https://api.example.com`."""
 
     @classmethod
     def of(cls, scope: Any) -> Head:
@@ -40,4 +43,10 @@ class Head:
             idempotency_key=headers.get(b"idempotency-key"),
             request_id=given_id if _REQUEST_ID.match(given_id) else new_id().hex,
             client_address=client[0] if client else "",
+            origin=_origin(scope["scheme"], headers.get(b"host", "")),
         )
+
+
+def _origin(scheme: str, host: str) -> str:
+    secure = scheme in ("https", "wss")
+    return f"{'https' if secure else 'http'}://{host}" if _HOST.match(host) else ""

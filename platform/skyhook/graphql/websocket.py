@@ -161,6 +161,7 @@ class Socket:
                 caller=await self._authenticate(self._authorization, self._head.client_address),
                 request_id=request_id,
                 client_address=self._head.client_address,
+                origin=self._head.origin,
                 services=self._services,
             )
             await self._stream(operation_id, request, context)
