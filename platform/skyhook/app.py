@@ -14,6 +14,7 @@ from skyhook.billing.graphql import BillingQuery
 from skyhook.graphql.routes import graphql_routes
 from skyhook.graphql.schema import Fields, SchemaError, compose
 from skyhook.health import health_routes
+from skyhook.http.routes import artifact_routes
 from skyhook.keys.graphql import KeysMutation
 from skyhook.plugins.host import PluginHost
 from skyhook.services import Services
@@ -61,6 +62,7 @@ def create_app(services: Services) -> Litestar:
                 rate_budget=services.rate_limits,
                 services=services,
             ),
+            *artifact_routes(services),
             *health_routes(services),
         ],
         lifespan=[closing],

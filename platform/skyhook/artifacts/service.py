@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -142,7 +142,7 @@ class Artifacts:
 
     async def stream(
         self, artifact: Artifact, start: int = 0, end: int | None = None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """The content from byte `start` to before `end`, in parts. Raises ArtifactGone."""
         end = artifact.size_bytes if end is None else min(end, artifact.size_bytes)
         while start < end:

@@ -1,0 +1,1 @@
+"""Addresses that are plain HTTP rather than GraphQL: artifacts, up and down."""
