@@ -29,6 +29,10 @@ class Configuration:
     """The most that one artifact may have (`SKYHOOK_ARTIFACT_MAX_MIB`)."""
     artifacts_max_gib: int = 20
     """The most that an organization's artifacts may have together (`SKYHOOK_ARTIFACTS_MAX_GIB`)."""
+    provenance_certificate: Path | None = None
+    """The operator's certificate chain (`SKYHOOK_PROVENANCE_CERTIFICATE`); none for the instance's own."""
+    provenance_key: Path | None = None
+    """Its key (`SKYHOOK_PROVENANCE_KEY`)."""
 
     @classmethod
     def from_environment(cls) -> Configuration:
@@ -51,6 +55,8 @@ class Configuration:
             artifacts_max_gib=_positive(
                 "SKYHOOK_ARTIFACTS_MAX_GIB", os.environ.get("SKYHOOK_ARTIFACTS_MAX_GIB"), 20
             ),
+            provenance_certificate=_path(os.environ.get("SKYHOOK_PROVENANCE_CERTIFICATE")),
+            provenance_key=_path(os.environ.get("SKYHOOK_PROVENANCE_KEY")),
         )
 
     def secret(self) -> bytes:
@@ -64,7 +70,7 @@ class Configuration:
             path = self.data / "secret"
             if not path.exists():
                 self.data.mkdir(parents=True, exist_ok=True)
-                _write_once(path, secrets.token_hex(32))
+                write_once(path, secrets.token_hex(32))
             text = path.read_text().strip()
         if len(text) != 64 or not all(digit in "0123456789abcdefABCDEF" for digit in text):
             raise ValueError("SKYHOOK_SECRET must be 64 hexadecimal digits: openssl rand -hex 32")
@@ -79,6 +85,10 @@ def _positive(name: str, text: str | None, default: int) -> int:
     return int(text)
 
 
+def _path(text: str | None) -> Path | None:
+    return Path(text).absolute() if text else None
+
+
 def _public_url(text: str | None) -> str | None:
     if not text:
         return None
@@ -87,7 +97,7 @@ def _public_url(text: str | None) -> str | None:
     return text.rstrip("/")
 
 
-def _write_once(path: Path, text: str) -> None:
+def write_once(path: Path, text: str) -> None:
     """Writes a private file whole or not at all, unless another process has just written it."""
     mine = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     write_private(mine, text)

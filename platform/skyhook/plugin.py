@@ -5,6 +5,7 @@ A plugin is a frozen `Plugin` under the entry-point group `skyhook.plugins`; see
 
 from skyhook.artifacts.graphql import Artifact
 from skyhook.artifacts.models import Artifact as StoredArtifact
+from skyhook.artifacts.provenance import Notary, Provenance
 from skyhook.artifacts.service import Artifacts
 from skyhook.catalogue.service import CatalogueModel
 from skyhook.clock import new_id, now
@@ -45,11 +46,13 @@ __all__ = [
     "Model",
     "Node",
     "NotFound",
+    "Notary",
     "Operation",
     "Operations",
     "Order",
     "Page",
     "Plugin",
+    "Provenance",
     "Scope",
     "SkyhookError",
     "StoredArtifact",

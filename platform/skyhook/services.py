@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from skyhook.accounts.service import Accounts
+from skyhook.artifacts.provenance import Notary
 from skyhook.artifacts.service import Artifacts
 from skyhook.billing import Billing
 from skyhook.catalogue.service import Catalogue
@@ -29,6 +30,7 @@ class Services:
     plugins: PluginHost
     accounts: Accounts
     artifacts: Artifacts
+    notary: Notary
     authentication: Authentication
     keys: Keys
     rate_limits: RateLimits
@@ -54,6 +56,7 @@ class Services:
             plugins=plugins,
             accounts=Accounts(database),
             artifacts=Artifacts(database, configuration, secret),
+            notary=Notary(configuration),
             authentication=authentication,
             keys=Keys(database, authentication, secret, scopes),
             rate_limits=RateLimits(database),

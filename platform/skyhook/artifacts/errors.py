@@ -58,3 +58,10 @@ class StorageUnavailable(SkyhookError):
     code = "STORAGE_UNAVAILABLE"
     status = 503
     retryable = True
+
+
+class ProvenanceFailed(SkyhookError):
+    """A file cannot be signed, or what it says about itself cannot be read."""
+
+    code = "PROVENANCE_FAILED"
+    status = 500

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from skyhook import __version__
-from skyhook.cli import credit, keys, models, organizations, plugins, prices, schema, server, users
+from skyhook.cli import artifacts, credit, keys, models, organizations, plugins, prices, schema, server, users
 
 
 @click.group()
@@ -20,6 +20,7 @@ main.add_command(server.serve)
 main.add_command(server.migrate)
 main.add_command(models.models)
 main.add_command(plugins.plugins)
+main.add_command(artifacts.artifacts)
 main.add_command(keys.keys)
 main.add_command(organizations.organizations)
 main.add_command(users.users)
