@@ -17,6 +17,7 @@ from skyhook.keys.service import Keys
 from skyhook.operations.run import Operations
 from skyhook.plugins.host import PluginHost
 from skyhook.scopes import CORE_SCOPES
+from skyhook.webhooks.service import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Services:
     catalogue: Catalogue
     compute: Compute
     operations: Operations
+    webhooks: Webhooks
 
     @classmethod
     def build(cls, configuration: Configuration, plugins: PluginHost) -> Services:
@@ -58,6 +60,7 @@ class Services:
             catalogue=catalogue,
             compute=compute,
             operations=Operations(billing, compute, plugins.operations),
+            webhooks=Webhooks(database),
         )
 
     async def start(self) -> None:

@@ -1,0 +1,34 @@
+"""The events that an endpoint can ask for, and the body that carries one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+JOB_COMPLETED = "job.completed"
+JOB_FAILED = "job.failed"
+JOB_CANCELLED = "job.cancelled"
+TEST = "webhook.test"
+
+EVENT_TYPES = {
+    JOB_COMPLETED: "A job ended with its result.",
+    JOB_FAILED: "A job ended with an error.",
+    JOB_CANCELLED: "A job was cancelled.",
+    TEST: "Sent by the mutation webhookTest to one endpoint.",
+}
+"""Every type of event, by its name."""
+
+
+def body_of(type: str, at: datetime, data: Mapping[str, Any]) -> bytes:
+    """The body of a webhook, as Standard Webhooks lays it out: `type`, `timestamp` and `data`."""
+    timestamp = at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return msgspec.json.encode({"type": type, "timestamp": timestamp, "data": data})
+
+
+def webhook_id(event_id: UUID) -> str:
+    """The header `webhook-id` of every delivery of an event: what a receiver tells repeats by."""
+    return f"evt_{event_id.hex}"
