@@ -20,6 +20,8 @@ class Configuration:
     """The address the server listens on (`SKYHOOK_HOST`, default 127.0.0.1)."""
     database_url: str
     """An SQLAlchemy URL (`SKYHOOK_DATABASE_URL`, default SQLite in the data folder)."""
+    webhooks_allow_private: bool = False
+    """Whether webhooks may use http and private networks (`SKYHOOK_WEBHOOKS_ALLOW_PRIVATE`, default no)."""
 
     @classmethod
     def from_environment(cls) -> Configuration:
@@ -29,11 +31,15 @@ class Configuration:
         if not port.isdecimal() or not 0 < int(port) < 65536:
             raise ValueError(f"SKYHOOK_PORT must be a number from 1 to 65535, not {port!r}")
         url = os.environ.get("SKYHOOK_DATABASE_URL") or f"sqlite:///{data / 'skyhook.db'}"
+        allow_private = os.environ.get("SKYHOOK_WEBHOOKS_ALLOW_PRIVATE") or "false"
+        if allow_private not in ("true", "false"):
+            raise ValueError(f"SKYHOOK_WEBHOOKS_ALLOW_PRIVATE must be true or false, not {allow_private!r}")
         return cls(
             data=data,
             port=int(port),
             host=os.environ.get("SKYHOOK_HOST") or "127.0.0.1",
             database_url=url,
+            webhooks_allow_private=allow_private == "true",
         )
 
     def secret(self) -> bytes:

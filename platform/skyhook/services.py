@@ -60,7 +60,7 @@ class Services:
             catalogue=catalogue,
             compute=compute,
             operations=Operations(billing, compute, plugins.operations),
-            webhooks=Webhooks(database),
+            webhooks=Webhooks(database, secret, allow_private=configuration.webhooks_allow_private),
         )
 
     async def start(self) -> None:
@@ -69,6 +69,7 @@ class Services:
         await self.billing.start()
         await self.authentication.start()
         await self.compute.start()
+        await self.webhooks.start()
 
     async def seed_prices(self) -> None:
         """Adds the prices of the plugins' manifests where the price list has none."""
@@ -78,6 +79,7 @@ class Services:
     async def close(self) -> None:
         """Ends what works in the background; every call that was served is charged first."""
         await self.compute.close()
+        await self.webhooks.close()
         await self.billing.close()
         await self.authentication.close()
         await self.database.close()

@@ -34,7 +34,9 @@ async def add_endpoint(database: Database, organization_id: UUID, *types: str, e
 
 async def publish(database: Database, organization_id: UUID, key: str = "job:1") -> UUID | None:
     async with database.write() as session:
-        return await Webhooks(database).publish(session, organization_id, "job.completed", DATA, key=key)
+        return await Webhooks(database, b"s" * 32).publish(
+            session, organization_id, "job.completed", DATA, key=key
+        )
 
 
 async def rows(database: Database, kind: Any) -> list[Any]:
@@ -68,7 +70,9 @@ async def test_what_is_rolled_back_was_not_published(database: Database, organiz
 
     async def fail() -> None:
         async with database.write() as session:
-            await Webhooks(database).publish(session, organization, "job.completed", DATA, key="job:1")
+            await Webhooks(database, b"s" * 32).publish(
+                session, organization, "job.completed", DATA, key="job:1"
+            )
             raise RuntimeError("the job's own row could not be written")
 
     with pytest.raises(RuntimeError):
@@ -113,4 +117,6 @@ async def test_an_endpoint_that_is_off_gets_a_delivery_to_replay(
 async def test_an_unknown_type_is_a_mistake_of_the_publisher(database: Database, organization: UUID) -> None:
     async with database.write() as session:
         with pytest.raises(ValueError, match="EVENT_TYPES"):
-            await Webhooks(database).publish(session, organization, "job.exploded", {}, key="job:1")
+            await Webhooks(database, b"s" * 32).publish(
+                session, organization, "job.exploded", {}, key="job:1"
+            )
