@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -51,13 +52,12 @@ class Received:
 Answer = Callable[[Received, asyncio.StreamWriter], Awaitable[None]]
 
 
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Waits until something holds, for five seconds at most."""
-    for _ in range(500):
-        if await holds():
-            return
+async def until(holds: Callable[[], Awaitable[bool]], *, seconds: float = 5) -> None:
+    """Waits until something holds, for some seconds at most."""
+    deadline = time.monotonic() + seconds
+    while not await holds():
+        assert time.monotonic() < deadline, f"it did not come to hold within {seconds} seconds"
         await asyncio.sleep(0.01)
-    pytest.fail("it did not come to hold within five seconds")
 
 
 async def ok(_received: Received, writer: asyncio.StreamWriter) -> None:

@@ -95,6 +95,8 @@ class WebhookEndpoints:
                 endpoint.disabled_reason = endpoint.failing_since = None
             for name, value in changed.items():
                 setattr(endpoint, name, value)
+            if url is not None:
+                endpoint.failing_since = None
             if enabled is False:
                 await give_up_pending(session, endpoint.id)
             details = {name: value for name, value in changed.items() if name != "url"}

@@ -79,7 +79,10 @@ class Webhooks:
         return await connection.run_sync(write, organization_id, type, data)
 
     def wake(self) -> None:
-        """Delivers what was published at once; without it the next look, seconds later, finds it."""
+        """Delivers what was published at once; without it the next look, seconds later, finds it.
+
+        Belongs to the event loop that the server runs on, as all of this class does.
+        """
         self.dispatcher.wake()
 
     async def test(self, caller: Caller, endpoint_id: UUID) -> WebhookAttempt:
