@@ -138,6 +138,7 @@ async def test_an_event_is_delivered_fails_is_seen_and_replayed(server: Server) 
             edge["node"]["webhookId"] for edge in events["webhookEvents"]["edges"]
         ]
         assert (await ask(server, EVENTS, type="job.cancelled"))["webhookEvents"]["edges"] == []
+        assert await code(server, EVENTS, type="job\0") == "WEBHOOK_EVENT_TYPE_UNKNOWN"
 
         receiver.answer = ok
         await ask(server, UPDATE, input={"id": endpoint_id, "enabled": True})
@@ -167,6 +168,8 @@ async def test_an_event_is_delivered_fails_is_seen_and_replayed(server: Server) 
         ({"url": "https://user:secret@example.com/"}, "WEBHOOK_ADDRESS_REFUSED"),
         ({"url": "http://127.0.0.1/", "eventTypes": ["job.exploded"]}, "WEBHOOK_EVENT_TYPE_UNKNOWN"),
         ({"url": "http://127.0.0.1/", "description": "x" * 201}, "INVALID_INPUT"),
+        ({"url": "http://127.0.0.1/", "description": "a\0b"}, "INVALID_INPUT"),
+        ({"url": "https://1.1.1.1/" + "ä" * 700}, "WEBHOOK_ADDRESS_REFUSED"),
     ],
 )
 async def test_a_wrong_endpoint_is_refused_with_a_code_and_the_field(

@@ -7,14 +7,16 @@ import time
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 from tests.webhooks.conftest import SECRET, TIMEOUT_S, Office, hang, ok, receiving, status, until
 
 from skyhook.accounts.models import AuditEvent
 from skyhook.clock import new_id
-from skyhook.errors import NotFound
+from skyhook.errors import InvalidInput, NotFound
 from skyhook.operations.caller import Caller
 from skyhook.webhooks.claims import AT_ONCE_ENDPOINT, AT_ONCE_ORGANIZATION
-from skyhook.webhooks.errors import WebhookEndpointDisabled
+from skyhook.webhooks.endpoints import MOST_ENDPOINTS, MOST_SECRETS
+from skyhook.webhooks.errors import WebhookEndpointDisabled, WebhookEndpointsTooMany
 from skyhook.webhooks.models import (
     ANSWER_BYTES,
     DeliveryState,
@@ -336,6 +338,51 @@ async def test_an_endpoint_deleted_while_it_is_sent_to_leaves_nothing(office: Of
         await office.webhooks.endpoints.delete(office.caller, endpoint.id)
         await sending
     assert await office.all(WebhookAttempt) == []
+
+
+async def test_what_was_published_while_its_endpoint_was_turned_off_fails_without_an_attempt(
+    office: Office,
+) -> None:
+    async with receiving() as receiver:
+        endpoint, _ = await office.endpoint(receiver.url)
+        await office.publish()
+        async with office.database.write() as session:
+            # As where the two transactions did not see each other.
+            await session.execute(update(WebhookEndpoint).values(enabled=False))
+        await office.deliver()
+    assert receiver.received == []
+    assert (await office.one(WebhookDelivery)).state == DeliveryState.FAILED
+    assert endpoint.id == (await office.one(WebhookDelivery)).endpoint_id
+
+
+async def test_deleting_an_endpoint_never_fails_a_transaction_that_publishes(office: Office) -> None:
+    for round in range(5):
+        async with receiving() as receiver:
+            endpoints = [(await office.endpoint(receiver.url))[0] for _ in range(4)]
+            await asyncio.gather(
+                *(office.publish(f"job:{round}:{number}") for number in range(10)),
+                *(office.webhooks.endpoints.delete(office.caller, endpoint.id) for endpoint in endpoints),
+                *(office.deliver() for _ in range(4)),
+            )
+    assert await office.all(WebhookDelivery) == []
+
+
+async def test_an_organization_has_at_most_fifty_endpoints(office: Office) -> None:
+    for _ in range(MOST_ENDPOINTS):
+        await office.endpoint("http://127.0.0.1/")
+    with pytest.raises(WebhookEndpointsTooMany):
+        await office.endpoint("http://127.0.0.1/")
+
+
+async def test_at_most_five_secrets_sign_a_delivery(office: Office) -> None:
+    endpoint, _ = await office.endpoint("http://127.0.0.1/")
+    rotate = office.webhooks.endpoints.rotate_secret
+    for _ in range(MOST_SECRETS - 1):
+        await rotate(office.caller, endpoint.id, timedelta(days=30))
+    with pytest.raises(InvalidInput):
+        await rotate(office.caller, endpoint.id, timedelta(days=30))
+    await rotate(office.caller, endpoint.id, timedelta(0))
+    await rotate(office.caller, endpoint.id, timedelta(days=30))
 
 
 async def test_another_organization_sees_no_endpoint_and_no_delivery(office: Office) -> None:

@@ -110,11 +110,11 @@ class Addresses:
         Raises WebhookAddressRefused.
         """
         try:
-            if len(text) > LONGEST_URL:
-                raise httpx2.InvalidURL("It is longer than 2,000 characters")
             url = httpx2.URL(text.strip())
         except httpx2.InvalidURL as error:
             raise _refused(f"This is not a URL: {error}.") from error
+        if len(str(url)) > LONGEST_URL:
+            raise _refused(f"The URL has more than {LONGEST_URL:,} characters: give a shorter one.")
         if url.scheme != "https" and not (self._allow_private and url.scheme == "http"):
             raise _refused("Webhooks go to https:// URLs only: give one.")
         if url.userinfo:

@@ -17,8 +17,8 @@ from skyhook.database import Database
 from skyhook.errors import InvalidInput, NotFound
 from skyhook.operations.caller import Caller
 from skyhook.webhooks.addresses import Addresses
-from skyhook.webhooks.errors import WebhookEndpointsTooMany, WebhookEventTypeUnknown
-from skyhook.webhooks.events import EVENT_TYPES
+from skyhook.webhooks.errors import WebhookEndpointsTooMany
+from skyhook.webhooks.events import known_types
 from skyhook.webhooks.models import WebhookEndpoint, WebhookSecret
 from skyhook.webhooks.recording import give_up_pending
 from skyhook.webhooks.signing import SecretStore, new_secret
@@ -51,7 +51,7 @@ class WebhookEndpoints:
             id=new_id(),
             organization_id=caller.organization_id,
             description=_description(description),
-            event_types=_event_types(event_types),
+            event_types=known_types(event_types, "eventTypes"),
             url=await self._addresses.check(url),
             enabled=True,
             created_at=self._clock(),
@@ -84,7 +84,7 @@ class WebhookEndpoints:
         if description is not None:
             changed["description"] = _description(description)
         if event_types is not None:
-            changed["event_types"] = _event_types(event_types)
+            changed["event_types"] = known_types(event_types, "eventTypes")
         if url is not None:
             changed["url"] = await self._addresses.check(url)
         if enabled is not None:
@@ -181,16 +181,6 @@ async def _require_room(session: AsyncSession, caller: Caller) -> None:
 
 def _description(text: str) -> str:
     text = text.strip()
-    if len(text) > 200:
-        raise InvalidInput("A description has at most 200 characters.", field="description")
+    if len(text) > 200 or not text.isprintable():
+        raise InvalidInput("A description is one line of at most 200 characters.", field="description")
     return text
-
-
-def _event_types(types: Sequence[str]) -> list[str]:
-    unknown = sorted(set(types) - EVENT_TYPES.keys())
-    if unknown:
-        raise WebhookEventTypeUnknown(
-            f"There is no event type {unknown[0]!r}. Known: {', '.join(EVENT_TYPES)}; an empty list is all.",
-            field="eventTypes",
-        )
-    return sorted(set(types))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
+
+from skyhook.webhooks.errors import WebhookEventTypeUnknown
 
 JOB_COMPLETED = "job.completed"
 JOB_FAILED = "job.failed"
@@ -21,6 +23,17 @@ EVENT_TYPES = {
     TEST: "Sent by the mutation webhookTest to one endpoint.",
 }
 """Every type of event, by its name."""
+
+
+def known_types(types: Iterable[str], field: str) -> list[str]:
+    """The types in their order, each once. Raises WebhookEventTypeUnknown, which names the field."""
+    wanted = sorted(set(types))
+    unknown = [type for type in wanted if type not in EVENT_TYPES]
+    if unknown:
+        raise WebhookEventTypeUnknown(
+            f"There is no event type {unknown[0]!r}. Known: {', '.join(EVENT_TYPES)}.", field=field
+        )
+    return wanted
 
 
 def body_of(type: str, at: datetime, data: Mapping[str, Any]) -> bytes:

@@ -14,6 +14,7 @@ from skyhook.graphql.ids import node_uuid
 from skyhook.graphql.nodes import GlobalID
 from skyhook.scopes import WEBHOOKS_READ, WEBHOOKS_WRITE
 from skyhook.webhooks import models
+from skyhook.webhooks.events import known_types
 from skyhook.webhooks.nodes import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent
 
 
@@ -100,7 +101,7 @@ class WebhooksQuery:
             models.WebhookEvent.organization_id == caller.organization_id
         )
         if type is not None:
-            query = query.where(models.WebhookEvent.type == type)
+            query = query.where(models.WebhookEvent.type.in_(known_types([type], "type")))
         order = Order(models.WebhookEvent.created_at, models.WebhookEvent.id, descending=True)
         async with info.context.services.database.read() as session:
             return await paginate(session, query, Page(first, after, last, before), order, WebhookEvent.of)
