@@ -28,6 +28,10 @@ QUERIES = [
     ORGANIZATION % "members(first: 50) { edges { node { role user { email } } } }",
     ORGANIZATION % "usageEvents(first: 50) { edges { node { id cost } } }",
     "{ viewer { organizations(first: 50) { edges { node { slug } } } } }",
+    "{ webhookEndpoints(first: 50) { edges { node { url } } } }",
+    "{ webhookEvents(first: 50) { edges { node { type body } } } }",
+    """{ webhookEndpoints(last: 1) { edges { node {
+         deliveries(first: 50) { edges { node { event { type } endpoint { url } } } } } } } }""",
     "{ chatConversations(first: 50) { edges { node { title } } } }",
 ]
 
@@ -50,6 +54,9 @@ async def add_rows(services: Services, caller: Caller, count: int) -> None:
         await services.keys.create(caller, f"Key {number}", KeyLimits(scopes=["*"]))
         assert caller.user_id is not None
         await services.accounts.create_organization("More", f"more-{stamp}", caller.user_id)
+        await services.webhooks.endpoints.create(caller, "https://1.1.1.1/hook")
+        async with services.database.write() as session:
+            await services.webhooks.publish(session, caller.organization_id, "job.failed", {}, key=stamp)
         create = f'mutation {{ chatConversationCreate(title: "Talk {number}") {{ id }} }}'
         await run(services, caller, create)
 

@@ -18,12 +18,14 @@ from skyhook.http.routes import artifact_routes
 from skyhook.keys.graphql import KeysMutation
 from skyhook.plugins.host import PluginHost
 from skyhook.services import Services
+from skyhook.webhooks.graphql import WebhooksMutation, WebhooksQuery
 
 CORE = (
     Fields("accounts", query=AccountsQuery, mutation=AccountsMutation),
     Fields("artifacts", query=ArtifactsQuery, mutation=ArtifactsMutation),
     Fields("billing", query=BillingQuery),
     Fields("keys", mutation=KeysMutation),
+    Fields("webhooks", query=WebhooksQuery, mutation=WebhooksMutation),
 )
 
 

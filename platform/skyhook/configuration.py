@@ -33,6 +33,8 @@ class Configuration:
     """The operator's certificate chain (`SKYHOOK_PROVENANCE_CERTIFICATE`); none for the instance's own."""
     provenance_key: Path | None = None
     """Its key (`SKYHOOK_PROVENANCE_KEY`)."""
+    webhooks_allow_private: bool = False
+    """Whether webhooks may use http and private networks (`SKYHOOK_WEBHOOKS_ALLOW_PRIVATE`, default no)."""
 
     @classmethod
     def from_environment(cls) -> Configuration:
@@ -42,6 +44,9 @@ class Configuration:
         if not port.isdecimal() or not 0 < int(port) < 65536:
             raise ValueError(f"SKYHOOK_PORT must be a number from 1 to 65535, not {port!r}")
         url = os.environ.get("SKYHOOK_DATABASE_URL") or f"sqlite:///{data / 'skyhook.db'}"
+        allow_private = os.environ.get("SKYHOOK_WEBHOOKS_ALLOW_PRIVATE") or "false"
+        if allow_private not in ("true", "false"):
+            raise ValueError(f"SKYHOOK_WEBHOOKS_ALLOW_PRIVATE must be true or false, not {allow_private!r}")
         return cls(
             data=data,
             port=int(port),
@@ -57,6 +62,7 @@ class Configuration:
             ),
             provenance_certificate=_path(os.environ.get("SKYHOOK_PROVENANCE_CERTIFICATE")),
             provenance_key=_path(os.environ.get("SKYHOOK_PROVENANCE_KEY")),
+            webhooks_allow_private=allow_private == "true",
         )
 
     def secret(self) -> bytes:

@@ -10,6 +10,8 @@ KEYS_READ = "keys:read"
 KEYS_WRITE = "keys:write"
 USAGE_READ = "usage:read"
 BILLING_READ = "billing:read"
+WEBHOOKS_READ = "webhooks:read"
+WEBHOOKS_WRITE = "webhooks:write"
 
 CORE_SCOPES = (
     Scope(ACCOUNT_READ, "See the organization and its members"),
@@ -20,4 +22,6 @@ CORE_SCOPES = (
     Scope(KEYS_WRITE, "Create, rotate and revoke keys"),
     Scope(USAGE_READ, "See usage and what it cost"),
     Scope(BILLING_READ, "See the balance and the price list"),
+    Scope(WEBHOOKS_READ, "See webhook endpoints, events and deliveries"),
+    Scope(WEBHOOKS_WRITE, "Create, change and delete webhook endpoints, rotate their secrets, replay"),
 )

@@ -19,6 +19,7 @@ from skyhook.keys.service import Keys
 from skyhook.operations.run import Operations
 from skyhook.plugins.host import PluginHost
 from skyhook.scopes import CORE_SCOPES
+from skyhook.webhooks.service import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Services:
     catalogue: Catalogue
     compute: Compute
     operations: Operations
+    webhooks: Webhooks
 
     @classmethod
     def build(cls, configuration: Configuration, plugins: PluginHost) -> Services:
@@ -64,6 +66,7 @@ class Services:
             catalogue=catalogue,
             compute=compute,
             operations=Operations(billing, compute, plugins.operations),
+            webhooks=Webhooks(database, secret, allow_private=configuration.webhooks_allow_private),
         )
 
     async def start(self) -> None:
@@ -73,6 +76,7 @@ class Services:
         await self.authentication.start()
         await self.artifacts.start()
         await self.compute.start()
+        await self.webhooks.start()
 
     async def seed_prices(self) -> None:
         """Adds the prices of the plugins' manifests where the price list has none."""
@@ -82,6 +86,7 @@ class Services:
     async def close(self) -> None:
         """Ends what works in the background; every call that was served is charged first."""
         await self.compute.close()
+        await self.webhooks.close()
         await self.billing.close()
         await self.artifacts.close()
         await self.authentication.close()
