@@ -1,1 +1,1 @@
-"""Imagine functions: pictures and video from the bundled small models and from any known diffusers pipeline."""
+"""Imagine functions: pictures and video from the bundled small models and from known diffusers pipelines."""

@@ -141,7 +141,7 @@ class UpscaleRequest(Struct, frozen=True, omit_defaults=True):
     factor: Annotated[int, Meta(ge=2, le=4)] = 2
     """2 or 4; a model may know one of them only. No side of the result may be longer than 8192 pixels."""
     model: str | None = None
-    """The folder of a diffusers upscale pipeline, for `ImageModel.upscale`; not used by `Pictures.resample`."""
+    """The folder of a diffusers upscale pipeline: for `ImageModel.upscale`, not for `Pictures.resample`."""
     prompt: str = ""
     """What the picture shows, for models that make use of it."""
     seed: Seed | None = None
@@ -180,8 +180,8 @@ class SegmentRequest(Struct, frozen=True, omit_defaults=True):
     start: bytes | None = None
     """A user's picture that the video begins with."""
     before: list[bytes] = []
-    """The last frames of what came before, oldest first (`Segment.last_frames`): the new ones go on from there
-    and do not repeat them."""
+    """The last frames of what came before, oldest first (`Segment.last_frames`): the new ones go on from
+    there and do not repeat them."""
     frames: Annotated[int, Meta(ge=1, le=2000)] | None = None
     """New frames. A model that makes only certain numbers makes more, and the surplus is cut off."""
     fps: Fps | None = None
