@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from skyhook.function import function
-from skyhook_functions.imagine.messages import ImageEvent, ImageRequest, UpscaleRequest
+from skyhook_functions.imagine.abilities import describe
+from skyhook_functions.imagine.background import Reporter, in_background
+from skyhook_functions.imagine.messages import Image, ImageEvent, ImageRequest, UpscaleRequest
+from skyhook_functions.imagine.pictures import png
+from skyhook_functions.imagine.plan import plan_images, plan_upscale
+from skyhook_functions.imagine.progress import Steps
+
+if TYPE_CHECKING:
+    from skyhook_functions.imagine.diffusion import DiffusersImages
+    from skyhook_functions.imagine.loading import Models
 
 
 @function(
-    requirements=("torch", "diffusers>=0.40", "transformers>=5.24", "safetensors", "numpy", "pillow>=12"),
+    requirements=("torch", "diffusers>=0.42", "transformers>=5.24", "safetensors", "numpy", "pillow>=12"),
     gpu="L4",
     memory_gib=16.0,
     timeout_s=3600.0,
     keep_warm_s=900.0,
 )
 class ImageModel:
-    """Makes, changes and enlarges pictures with a bundled small model or any known diffusers pipeline."""
+    """Makes, changes and enlarges pictures with a bundled small model or any known diffusers pipeline.
+
+    One call at a time: a model has every core, or the whole GPU, to itself.
+    """
+
+    def load(self) -> None:
+        """Imports what takes long; a model is loaded when it is first asked for."""
+        prepare_libraries()
+        from skyhook_functions.imagine.diffusion import DiffusersImages
+        from skyhook_functions.imagine.loading import Models
+
+        self._models: Models[DiffusersImages] = Models(DiffusersImages)
 
     def generate(self, request: ImageRequest) -> Iterator[ImageEvent]:
         """The pictures, and how far they are. A closed stream stops within one step.
@@ -25,8 +48,44 @@ class ImageModel:
         is asked, REQUEST_INVALID where parts of the request do not fit together, PICTURE_INVALID,
         PICTURE_TOO_LARGE, and PICTURE_WITHHELD where the model's own safety checker withholds the result.
         """
-        raise NotImplementedError
+        folder = Path(request.model)
+        plan = plan_images(request, describe(folder))
+
+        def work(reporter: Reporter[Image]) -> None:
+            model = self._models.get(folder)
+            steps = Steps(reporter, model.steps(plan), plan.count, previews=plan.previews)
+            for index in range(plan.count):
+                steps.begin(index)
+                # Alone and not in a batch, so that a picture does not depend on those beside it.
+                made = model.make(plan, plan.seed + index, steps)
+                reporter.send(Image(index, png(made), made.width, made.height, plan.seed + index))
+
+        yield from in_background(work)
 
     def upscale(self, request: UpscaleRequest) -> Iterator[ImageEvent]:
         """The picture enlarged by an upscale model. Raises as `generate` does."""
-        raise NotImplementedError
+        folder = Path(request.model or "")
+        plan = plan_upscale(request, describe(folder))
+
+        def work(reporter: Reporter[Image]) -> None:
+            model = self._models.get(folder)
+            steps = Steps(reporter, plan.steps, previews=plan.previews)
+            steps.begin(0)
+            made = model.upscale(plan, steps)
+            reporter.send(Image(0, png(made), made.width, made.height, plan.seed))
+
+        yield from in_background(work)
+
+
+def prepare_libraries() -> None:
+    """Imports torch and diffusers, and keeps them from printing and from asking any hub."""
+    # Threads that spin while they wait make a step ten times as slow when other processes need the cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported
+    os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported
+    import diffusers
+    import transformers
+
+    diffusers.utils.logging.disable_progress_bar()
+    diffusers.utils.logging.set_verbosity_error()  # they advise at every load
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()

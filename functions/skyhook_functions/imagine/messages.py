@@ -17,7 +17,8 @@ SIDE_STEP = 8
 
 Side = Annotated[int, Meta(ge=SMALLEST_SIDE, le=LARGEST_SIDE, multiple_of=SIDE_STEP)]
 """A width or height in pixels. `Abilities` names the bounds of one model, which may be narrower."""
-Seed = Annotated[int, Meta(ge=0, lt=2**63)]
+Seed = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+"""As large as a number of JSON is exact."""
 Steps = Annotated[int, Meta(ge=1, le=200)]
 Guidance = Annotated[float, Meta(ge=0, le=50)]
 Fps = Annotated[int, Meta(ge=1, le=60)]
@@ -92,7 +93,8 @@ class Image(Struct, frozen=True, omit_defaults=True, tag="image"):
     width: int
     height: int
     seed: int
-    """A request for one picture with this seed, and nothing else changed, gives the same bytes."""
+    """A request for one picture with this seed, and nothing else changed, gives the same bytes on the same
+    machine; another processor rounds otherwise."""
     method: str = "model"
     """"model", or "resample" for a picture that was only enlarged, by no model."""
 
@@ -124,8 +126,9 @@ class ImageRequest(Struct, frozen=True, omit_defaults=True):
     guidance: Guidance | None = None
     init: bytes | None = None
     """Scaled and cropped around its middle to the size that is asked for."""
-    strength: Annotated[float, Meta(gt=0, le=1)] = 0.8
-    """How much of `init` is changed, where there is no instruction: 1 keeps nothing of it."""
+    strength: Annotated[float, Meta(gt=0, le=1)] | None = None
+    """How much of `init` is changed, where there is no instruction: 1 keeps nothing of it. 0.8 where it is
+    not given, 1 with a mask."""
     mask: bytes | None = None
     """White is repainted, black stays as it is to the pixel. If it has transparent parts, these are
     repainted and the rest stays. It has the proportions of `init`."""
@@ -205,7 +208,7 @@ class Segment(Struct, frozen=True, omit_defaults=True, tag="segment"):
     height: int
     fps: int
     seed: int
-    """The same request with this seed gives the same bytes."""
+    """The same request with this seed gives the same bytes on the same machine."""
     last_frames: list[bytes]
     """PNGs, oldest first, as they were before encoding: the next segment's `before`."""
     poster: bytes

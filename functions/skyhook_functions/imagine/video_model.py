@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from skyhook.function import function
-from skyhook_functions.imagine.messages import SegmentRequest, VideoEvent
+from skyhook_functions.imagine import video
+from skyhook_functions.imagine.abilities import describe
+from skyhook_functions.imagine.background import Reporter, in_background
+from skyhook_functions.imagine.image_model import prepare_libraries
+from skyhook_functions.imagine.messages import Segment, SegmentRequest, VideoEvent
+from skyhook_functions.imagine.pictures import png
+from skyhook_functions.imagine.plan import SegmentPlan, plan_segment
+from skyhook_functions.imagine.progress import Steps
+
+if TYPE_CHECKING:
+    from skyhook_functions.imagine.diffusion import DiffusersVideo
+    from skyhook_functions.imagine.loading import Models
 
 
 @function(
     requirements=(
         "torch",
-        "diffusers>=0.40",
+        "diffusers>=0.42",
         "transformers>=5.24",
         "safetensors",
         "numpy",
@@ -26,6 +39,14 @@ from skyhook_functions.imagine.messages import SegmentRequest, VideoEvent
 class VideoModel:
     """Makes video segment by segment with a bundled small model or any known diffusers video pipeline."""
 
+    def load(self) -> None:
+        """Imports what takes long; a model is loaded when it is first asked for."""
+        prepare_libraries()
+        from skyhook_functions.imagine.diffusion import DiffusersVideo
+        from skyhook_functions.imagine.loading import Models
+
+        self._models: Models[DiffusersVideo] = Models(DiffusersVideo)
+
     def segment(self, request: SegmentRequest) -> Iterator[VideoEvent]:
         """The segment, and how far it is. A closed stream stops within one step.
 
@@ -33,4 +54,31 @@ class VideoModel:
         is asked, REQUEST_INVALID where parts of the request do not fit together, PICTURE_INVALID and
         PICTURE_TOO_LARGE.
         """
-        raise NotImplementedError
+        folder = Path(request.model)
+        abilities = describe(folder)
+        plan = plan_segment(request, abilities)
+
+        def work(reporter: Reporter[Segment]) -> None:
+            model = self._models.get(folder)
+            steps = Steps(reporter, model.steps(plan), previews=plan.previews)
+            steps.begin(0)
+            frames = model.make(plan, steps)
+            reporter.send(_segment(plan, frames, abilities.given_frames))
+
+        yield from in_background(work)
+
+
+def _segment(plan: SegmentPlan, frames: list[video.Frame], given_frames: int) -> Segment:
+    import PIL.Image
+
+    files = [png(PIL.Image.fromarray(frame)) for frame in (frames[0], *frames[-max(given_frames, 1) :])]
+    return Segment(
+        content=video.encode(frames, plan.fps),
+        frames=len(frames),
+        width=plan.width,
+        height=plan.height,
+        fps=plan.fps,
+        seed=plan.seed,
+        last_frames=files[1:],
+        poster=files[0],
+    )
