@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import socket
 import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -261,6 +262,17 @@ def test_pickles_and_the_folders_own_code_are_refused(
     index.write_text(index.read_text().replace('"diffusers",\n    "UNet2D', '"mine",\n    "UNet2D'))
     with refused("MODEL_INVALID", "neither diffusers nor transformers"):
         list(images.generate(ImageRequest(str(folder), "a")))
+
+
+def test_no_network_is_asked(checkpoints: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        pytest.fail("something was asked of a network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    fresh = ImageModel()
+    fresh.load()
+    assert finished(fresh.generate(request(checkpoints, "text", init=encoded(picture()))))
 
 
 def test_half_precision_weights_are_found_by_their_variant(
