@@ -37,6 +37,8 @@ class Family:
     """It makes `frame_step * n + 1` frames; with 1, any number."""
     fps: int = 0
     fps_argument: str = ""
+    packages: tuple[str, ...] = ()
+    """What its code imports beside the functions' requirements."""
 
 
 _LATENT = Family(generate=True, image_to_image=True, edit_mask=True)
@@ -134,6 +136,7 @@ FAMILIES = {
         fps_argument="frame_rate",
     ),
     "WanPipeline": Family(
+        packages=("accelerate",),
         from_text="WanPipeline",
         guidance=5.0,
         size=(832, 480),
@@ -144,6 +147,7 @@ FAMILIES = {
         fps=16,
     ),
     "WanImageToVideoPipeline": Family(
+        packages=("accelerate", "ftfy"),
         from_picture="WanImageToVideoPipeline",
         guidance=5.0,
         size=(832, 480),

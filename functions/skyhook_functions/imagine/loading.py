@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -68,7 +69,9 @@ def load_pipeline(folder: Path) -> Any:
     """The pipeline of a folder, ready to run. Raises MODEL_INVALID and MODEL_UNSUPPORTED."""
     import diffusers
 
-    family_of(folder)
+    for package in family_of(folder).packages:
+        if importlib.util.find_spec(package) is None:
+            raise invalid(folder, f"it needs the Python package {package}; install it beside torch")
     device, dtype = device_and_type()
     try:
         modules = _modules(folder, dtype)
