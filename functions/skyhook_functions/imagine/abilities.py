@@ -14,6 +14,12 @@ PIPELINE = "model_index.json"
 CONFIG = "config.json"
 LARGEST_VIDEO_SIDE = 1280
 DEFAULT_SIDE = 512
+SMALL_IMAGES, SMALL_VIDEO = "skyhook-scenes", "skyhook-scenes-video"
+"""The `model_type` of the bundled small models."""
+LARGEST_SMALL_SIDE = 1024
+"""What a small model makes is resampled up to this side, in pixels."""
+MOST_GOES = 10
+"""How often the small video model goes on by itself for one segment."""
 
 
 def describe(folder: Path) -> Abilities:
@@ -21,11 +27,19 @@ def describe(folder: Path) -> Abilities:
 
     Raises MODEL_NOT_FOUND, MODEL_INVALID, and MODEL_UNSUPPORTED, which names an unknown pipeline's class.
     """
-    if (folder / PIPELINE).is_file():
+    if is_pipeline(folder):
         return _of_pipeline(folder)
+    if (folder / CONFIG).is_file():
+        return _of_small_model(folder)
     raise FunctionError(
-        "MODEL_NOT_FOUND", f"There is no model in {folder}: it has no {PIPELINE}. Pull the model first."
+        "MODEL_NOT_FOUND",
+        f"There is no model in {folder}: it has no {PIPELINE} and no {CONFIG}. Pull the model first.",
     )
+
+
+def is_pipeline(folder: Path) -> bool:
+    """Whether the folder holds a diffusers pipeline, and not a bundled small model."""
+    return (folder / PIPELINE).is_file()
 
 
 def family_of(folder: Path) -> Family:
@@ -83,6 +97,59 @@ def _of_pipeline(folder: Path) -> Abilities:
         most_frames=family.most_frames - picture,
         fps=family.fps,
         given_frames=int(picture),
+    )
+
+
+def _of_small_model(folder: Path) -> Abilities:
+    config = read_json(folder, CONFIG)
+    kind = config.get("model_type")
+    if kind not in (SMALL_IMAGES, SMALL_VIDEO):
+        raise FunctionError(
+            "MODEL_UNSUPPORTED",
+            f"The model in {folder} is a {kind!r} and no diffusers pipeline: it makes no pictures.",
+        )
+    try:
+        return _of_small_video(config) if kind == SMALL_VIDEO else _of_small_images(config)
+    except (KeyError, TypeError, ValueError) as error:
+        raise invalid(folder, f"its {CONFIG} is incomplete ({error!r})") from error
+
+
+def _of_small_images(config: dict[str, Any]) -> Abilities:
+    size = int(config["shape"]["size"])
+    return Abilities(
+        kind=SMALL_IMAGES,
+        generate=True,
+        image_to_image=True,
+        edit_mask=True,
+        width=size,
+        height=size,
+        largest_side=LARGEST_SMALL_SIDE,
+        resamples=True,
+        steps=int(config["sampling"]["steps"]),
+        guidance=float(config["sampling"]["guidance"]),
+    )
+
+
+def _of_small_video(config: dict[str, Any]) -> Abilities:
+    size, moment = int(config["shape"]["size"]), int(config["shape"]["frames"])
+    context = 1 + 2 * moment
+    # What one go adds to as many given frames as are of use.
+    frames = 1 + (int(config["shape"]["moments"]) - 1) * moment - context
+    return Abilities(
+        kind=SMALL_VIDEO,
+        video=True,
+        animate=True,
+        extend=True,
+        width=size,
+        height=size,
+        largest_side=LARGEST_SMALL_SIDE,
+        resamples=True,
+        steps=int(config["sampling"]["steps"]),
+        guidance=float(config["sampling"]["guidance"]),
+        frames=frames,
+        most_frames=MOST_GOES * frames,
+        fps=round(config["sampling"]["fps"]),
+        given_frames=context,
     )
 
 

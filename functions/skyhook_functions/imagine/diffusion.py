@@ -54,13 +54,7 @@ class DiffusersImages:
             self._family.guidance_argument: plan.guidance,
         }
         made = _picture_of(_call(pipeline, arguments, seed, width * height, steps))
-        made = pictures.fitted(made, plan.width, plan.height)
-        if plan.mask is not None and plan.init is not None:
-            import PIL.Image
-
-            # A pipeline changes the rest a little as well, by taking it through its autoencoder.
-            made = PIL.Image.composite(made, plan.init, plan.mask)
-        return made
+        return pictures.fitted(made, plan.width, plan.height)
 
     def upscale(self, plan: UpscalePlan, steps: Steps) -> Image:
         """The plan's picture enlarged. Raises Closed, and MODEL_INVALID where it has another size."""
@@ -101,8 +95,8 @@ class DiffusersVideo:
         """How many steps the plan takes."""
         return plan.steps
 
-    def make(self, plan: SegmentPlan, steps: Steps) -> list[Frame]:
-        """The plan's frames. Raises Closed."""
+    def make(self, plan: SegmentPlan, steps: Steps) -> tuple[list[Frame], list[Frame]]:
+        """The plan's frames, and the last one by itself. Raises Closed."""
         family = self._family
         # What it goes on from is the first frame that comes out.
         given = plan.before[-1] if plan.before else plan.start
@@ -124,7 +118,8 @@ class DiffusersVideo:
         made = _call(pipeline, arguments, plan.seed, width * height, steps, output_type="np").frames[0]
         left, top = (made.shape[2] - plan.width) // 2, (made.shape[1] - plan.height) // 2
         kept = made[repeated : repeated + plan.frames, top : top + plan.height, left : left + plan.width]
-        return list((kept * 255).round().astype("uint8"))
+        frames_made = list((kept * 255).round().astype("uint8"))
+        return frames_made, frames_made[-1:]
 
     def _like(self, name: str) -> Any:
         import diffusers

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skyhook.function import function
-from skyhook_functions.imagine.abilities import describe
+from skyhook_functions.imagine.abilities import describe, is_pipeline
 from skyhook_functions.imagine.background import Reporter, in_background
 from skyhook_functions.imagine.messages import Image, ImageEvent, ImageRequest, UpscaleRequest
 from skyhook_functions.imagine.pictures import png
@@ -18,6 +17,7 @@ from skyhook_functions.imagine.progress import Steps
 if TYPE_CHECKING:
     from skyhook_functions.imagine.diffusion import DiffusersImages
     from skyhook_functions.imagine.loading import Models
+    from skyhook_functions.imagine.small_engine import SmallImages
 
 
 @function(
@@ -34,12 +34,11 @@ class ImageModel:
     """
 
     def load(self) -> None:
-        """Imports what takes long; a model is loaded when it is first asked for."""
-        prepare_libraries()
-        from skyhook_functions.imagine.diffusion import DiffusersImages
-        from skyhook_functions.imagine.loading import Models
+        """Imports torch; a model, and diffusers with it, is loaded when it is first asked for."""
+        from skyhook_functions.imagine.loading import Models, import_torch
 
-        self._models: Models[DiffusersImages] = Models(DiffusersImages)
+        import_torch()
+        self._models: Models[DiffusersImages | SmallImages] = Models(_load)
 
     def generate(self, request: ImageRequest) -> Iterator[ImageEvent]:
         """The pictures, and how far they are. A closed stream stops within one step.
@@ -57,7 +56,7 @@ class ImageModel:
             for index in range(plan.count):
                 steps.begin(index)
                 # Alone and not in a batch, so that a picture does not depend on those beside it.
-                made = model.make(plan, plan.seed + index, steps)
+                made = plan.composed(model.make(plan, plan.seed + index, steps))
                 reporter.send(Image(index, png(made), made.width, made.height, plan.seed + index))
 
         yield from in_background(work)
@@ -67,8 +66,11 @@ class ImageModel:
         folder = Path(request.model or "")
         plan = plan_upscale(request, describe(folder))
 
+        from skyhook_functions.imagine.diffusion import DiffusersImages
+
         def work(reporter: Reporter[Image]) -> None:
             model = self._models.get(folder)
+            assert isinstance(model, DiffusersImages)  # since no other has this ability
             steps = Steps(reporter, plan.steps, previews=plan.previews)
             steps.begin(0)
             made = model.upscale(plan, steps)
@@ -77,14 +79,8 @@ class ImageModel:
         yield from in_background(work)
 
 
-def prepare_libraries() -> None:
-    """Imports torch and diffusers, and keeps them from printing."""
-    # Threads that spin while they wait make a step ten times as slow when other processes need the cores.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported
-    import diffusers
-    import transformers
+def _load(folder: Path) -> DiffusersImages | SmallImages:
+    from skyhook_functions.imagine.diffusion import DiffusersImages
+    from skyhook_functions.imagine.small_engine import SmallImages
 
-    diffusers.utils.logging.disable_progress_bar()
-    diffusers.utils.logging.set_verbosity_error()  # they advise at every load
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
+    return DiffusersImages(folder) if is_pipeline(folder) else SmallImages(folder)

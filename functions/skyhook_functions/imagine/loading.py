@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib.util
+import os
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,19 @@ def weights_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*.safetensors"))
 
 
+def import_torch() -> None:
+    """Imports torch, in a way that leaves other processes their cores."""
+    # Threads that spin while they wait make a step ten times as slow when other processes need the cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported
+    import torch  # noqa: F401
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a library failed for want of memory, which is no fault of a model's files."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    return bool(kinds & {"MemoryError", "OutOfMemoryError"}) or "can't allocate memory" in str(error)
+
+
 def device_and_type() -> tuple[str, torch.dtype]:
     """Where a pipeline runs and in what numbers."""
     import torch
@@ -67,11 +81,12 @@ def device_and_type() -> tuple[str, torch.dtype]:
 
 def load_pipeline(folder: Path) -> Any:
     """The pipeline of a folder, ready to run. Raises MODEL_INVALID and MODEL_UNSUPPORTED."""
-    import diffusers
-
     for package in family_of(folder).packages:
         if importlib.util.find_spec(package) is None:
             raise invalid(folder, f"it needs the Python package {package}; install it beside torch")
+    import diffusers
+
+    _silence()
     device, dtype = device_and_type()
     try:
         modules = _modules(folder, dtype)
@@ -84,12 +99,22 @@ def load_pipeline(folder: Path) -> Any:
             trust_remote_code=False,
         )
         return pipeline.to(device)
-    except (FunctionError, MemoryError):
+    except FunctionError:
         raise
     except Exception as error:  # whatever a broken file makes the libraries raise
-        if type(error).__name__ == "OutOfMemoryError":  # torch's, which the backend knows by this name
+        if is_out_of_memory(error):
             raise
         raise invalid(folder, f"{type(error).__name__}: {error}") from error
+
+
+def _silence() -> None:
+    """Keeps the libraries from bars and from the advice that they give at every load."""
+    import diffusers
+    import transformers
+
+    for logging in (diffusers.utils.logging, transformers.utils.logging):
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()
 
 
 def _modules(folder: Path, dtype: torch.dtype) -> dict[str, Any]:

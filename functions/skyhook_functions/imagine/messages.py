@@ -210,7 +210,12 @@ class Segment(Struct, frozen=True, omit_defaults=True, tag="segment"):
     seed: int
     """The same request with this seed gives the same bytes on the same machine."""
     last_frames: list[bytes]
-    """PNGs, oldest first, as they were before encoding: the next segment's `before`."""
+    """PNGs, oldest first, as they were before encoding: the next segment's `before`.
+
+    As many as are of use to the model, so of `before` as well where the segment is short. Of a model that
+    resamples they have its native size, so that nothing is lost from one segment to the next: give the next
+    one the same width and height.
+    """
     poster: bytes
     """The first frame, a PNG."""
 

@@ -54,6 +54,17 @@ class ImagePlan:
     mask: Image | None = None
     """Greys, of the plan's size; white is repainted."""
 
+    def composed(self, made: Image) -> Image:
+        """What was made within the mask, and the given picture to the pixel where the mask is black.
+
+        A model changes that as well: a little by its autoencoder, more where it has to be resampled.
+        """
+        import PIL.Image
+
+        if self.mask is None or self.init is None:
+            return made
+        return PIL.Image.composite(made, self.init, self.mask)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpscalePlan:
@@ -86,7 +97,7 @@ class SegmentPlan:
     start: Image | None = None
     """RGB, of the plan's size: the first frame."""
     before: tuple[Image, ...] = ()
-    """RGB, of the plan's size, oldest first: what the new frames go on from."""
+    """RGB, of any size, oldest first: what the new frames go on from."""
 
 
 def plan_images(request: ImageRequest, abilities: Abilities) -> ImagePlan:
@@ -169,7 +180,7 @@ def plan_segment(request: SegmentRequest, abilities: Abilities) -> SegmentPlan:
         guidance=abilities.guidance if request.guidance is None else request.guidance,
         previews=request.previews,
         start=start and pictures.fitted(start, width, height),
-        before=tuple(pictures.fitted(frame, width, height) for frame in before),
+        before=tuple(before),
     )
 
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from skyhook.function import function
 from skyhook_functions.imagine import video
-from skyhook_functions.imagine.abilities import describe
+from skyhook_functions.imagine.abilities import describe, is_pipeline
 from skyhook_functions.imagine.background import Reporter, in_background
-from skyhook_functions.imagine.image_model import prepare_libraries
 from skyhook_functions.imagine.messages import Segment, SegmentRequest, VideoEvent
 from skyhook_functions.imagine.pictures import png
 from skyhook_functions.imagine.plan import SegmentPlan, plan_segment
@@ -19,6 +18,7 @@ from skyhook_functions.imagine.progress import Steps
 if TYPE_CHECKING:
     from skyhook_functions.imagine.diffusion import DiffusersVideo
     from skyhook_functions.imagine.loading import Models
+    from skyhook_functions.imagine.small_engine import SmallFilm
 
 
 @function(
@@ -40,12 +40,11 @@ class VideoModel:
     """Makes video segment by segment with a bundled small model or any known diffusers video pipeline."""
 
     def load(self) -> None:
-        """Imports what takes long; a model is loaded when it is first asked for."""
-        prepare_libraries()
-        from skyhook_functions.imagine.diffusion import DiffusersVideo
-        from skyhook_functions.imagine.loading import Models
+        """Imports torch; a model, and diffusers with it, is loaded when it is first asked for."""
+        from skyhook_functions.imagine.loading import Models, import_torch
 
-        self._models: Models[DiffusersVideo] = Models(DiffusersVideo)
+        import_torch()
+        self._models: Models[DiffusersVideo | SmallFilm] = Models(_load)
 
     def segment(self, request: SegmentRequest) -> Iterator[VideoEvent]:
         """The segment, and how far it is. A closed stream stops within one step.
@@ -55,23 +54,29 @@ class VideoModel:
         PICTURE_TOO_LARGE.
         """
         folder = Path(request.model)
-        abilities = describe(folder)
-        plan = plan_segment(request, abilities)
+        plan = plan_segment(request, describe(folder))
 
         def work(reporter: Reporter[Segment]) -> None:
             model = self._models.get(folder)
             steps = Steps(reporter, model.steps(plan), previews=plan.previews)
             steps.begin(0)
-            frames = model.make(plan, steps)
-            reporter.send(_segment(plan, frames, abilities.given_frames))
+            frames, last = model.make(plan, steps)
+            reporter.send(_segment(plan, frames, last))
 
         yield from in_background(work)
 
 
-def _segment(plan: SegmentPlan, frames: list[video.Frame], given_frames: int) -> Segment:
+def _load(folder: Path) -> DiffusersVideo | SmallFilm:
+    from skyhook_functions.imagine.diffusion import DiffusersVideo
+    from skyhook_functions.imagine.small_engine import SmallFilm
+
+    return DiffusersVideo(folder) if is_pipeline(folder) else SmallFilm(folder)
+
+
+def _segment(plan: SegmentPlan, frames: list[video.Frame], last: list[video.Frame]) -> Segment:
     import PIL.Image
 
-    files = [png(PIL.Image.fromarray(frame)) for frame in (frames[0], *frames[-max(given_frames, 1) :])]
+    files = [png(PIL.Image.fromarray(frame)) for frame in (frames[0], *last)]
     return Segment(
         content=video.encode(frames, plan.fps),
         frames=len(frames),
