@@ -52,6 +52,9 @@ class DiffusersImages:
             "strength": plan.strength,
             "num_inference_steps": _steps_to_ask(plan),
             self._family.guidance_argument: plan.guidance,
+            # Some pipelines would choose a size of their own.
+            "use_resolution_binning": False,
+            "max_area": width * height,
         }
         made = _picture_of(_call(pipeline, arguments, seed, width * height, steps))
         return pictures.fitted(made, plan.width, plan.height)
@@ -139,8 +142,9 @@ def _call(
     known = inspect.signature(pipeline.__call__).parameters
     taken = {name: value for name, value in arguments.items() if name in known and value is not None}
     if not taken.get("negative_prompt", True):
-        # The true guidance of some pipelines needs one, be it empty.
-        taken["negative_prompt"] = " " if "true_cfg_scale" in taken else None
+        del taken["negative_prompt"]
+        if "true_cfg_scale" in taken:  # this guidance is away from a negative prompt, be it empty
+            taken["negative_prompt"] = " "
     if hasattr(getattr(pipeline, "vae", None), "enable_tiling"):
         (pipeline.vae.enable_tiling if area > TILED_ABOVE else pipeline.vae.disable_tiling)()
     pipeline.set_progress_bar_config(disable=True)

@@ -78,9 +78,6 @@ FAMILIES = {
     "PixArtAlphaPipeline": Family(generate=True, steps=20, guidance=4.5),
     "PixArtSigmaPipeline": Family(generate=True, steps=20, guidance=4.5),
     "SanaPipeline": Family(generate=True, steps=20, guidance=4.5, size=(1024, 1024), multiple=32),
-    "AuraFlowPipeline": Family(generate=True, guidance=3.5, size=(1024, 1024), multiple=16),
-    "Lumina2Pipeline": Family(generate=True, guidance=4.0, size=(1024, 1024), multiple=16),
-    "CogView4Pipeline": Family(generate=True, guidance=5.0, size=(1024, 1024), multiple=32),
     # Pictures from a picture
     "StableDiffusionInpaintPipeline": Family(edit_mask=True),
     "StableDiffusionXLInpaintPipeline": Family(edit_mask=True),
@@ -95,13 +92,6 @@ FAMILIES = {
         steps=28,
         guidance=3.5,
         negative_prompt=False,
-        size=(1024, 1024),
-        multiple=16,
-    ),
-    "QwenImageEditPipeline": Family(
-        edit_instruction=True,
-        guidance=4.0,
-        guidance_argument="true_cfg_scale",
         size=(1024, 1024),
         multiple=16,
     ),

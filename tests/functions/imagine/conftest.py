@@ -43,8 +43,21 @@ def tokenizer() -> CLIPTokenizer:
     )
 
 
-def text_encoder() -> CLIPTextModel:
-    config = CLIPTextConfig(
+def byte_tokenizer(longest: int = 64) -> PreTrainedTokenizerFast:
+    """A token for each byte, for text encoders other than CLIP's."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens = {token: number for number, token in enumerate([*letters, "<pad>"])}
+    fast = Tokenizer(models.BPE(vocab=tokens, merges=[]))
+    fast.pre_tokenizer = pre_tokenizers.ByteLevel()
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=fast, pad_token="<pad>", model_max_length=longest, padding_side="right"
+    )
+    made.chat_template = "{%- for message in messages %}{{ message.content }}{%- endfor %}"
+    return made
+
+
+def clip_config(**options: Any) -> CLIPTextConfig:
+    return CLIPTextConfig(
         hidden_size=WIDTH,
         intermediate_size=WIDTH,
         num_attention_heads=4,
@@ -54,8 +67,30 @@ def text_encoder() -> CLIPTextModel:
         bos_token_id=512,
         eos_token_id=513,
         pad_token_id=513,
+        **options,
     )
-    return CLIPTextModel(config)
+
+
+def text_encoder() -> CLIPTextModel:
+    return CLIPTextModel(clip_config())
+
+
+def t5_encoder() -> T5EncoderModel:
+    return T5EncoderModel(
+        T5Config(vocab_size=300, d_model=WIDTH, d_kv=8, d_ff=WIDTH, num_layers=1, num_heads=4)
+    )
+
+
+def vision_config() -> CLIPVisionConfig:
+    return CLIPVisionConfig(
+        hidden_size=WIDTH,
+        projection_dim=WIDTH,
+        intermediate_size=WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        image_size=224,  # which pipelines take for granted
+        patch_size=32,
+    )
 
 
 def vae(blocks: int = 2, scaling_factor: float = 0.18215) -> Any:
@@ -79,10 +114,9 @@ def unet(in_channels: int = 4, **options: Any) -> Any:
         out_channels=4,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=WIDTH,
         attention_head_dim=4,
         norm_num_groups=4,
-        **options,
+        **{"cross_attention_dim": WIDTH} | options,
     )
 
 
@@ -136,15 +170,6 @@ def animate_diff() -> Any:
 
 
 def stable_video_diffusion() -> Any:
-    vision = CLIPVisionConfig(
-        hidden_size=WIDTH,
-        projection_dim=WIDTH,
-        intermediate_size=WIDTH,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        image_size=224,  # which the pipeline takes for granted
-        patch_size=32,
-    )
     motion = diffusers.UNetSpatioTemporalConditionModel(
         block_out_channels=(32, 64),
         layers_per_block=1,
@@ -165,7 +190,7 @@ def stable_video_diffusion() -> Any:
             latent_channels=4,
             sample_size=SIDE,
         ),
-        image_encoder=CLIPVisionModelWithProjection(vision),
+        image_encoder=CLIPVisionModelWithProjection(vision_config()),
         unet=motion,
         scheduler=diffusers.EulerDiscreteScheduler(
             prediction_type="v_prediction", use_karras_sigmas=True, sigma_min=0.002, sigma_max=700.0
@@ -175,9 +200,6 @@ def stable_video_diffusion() -> Any:
 
 
 def ltx() -> Any:
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    fast = Tokenizer(models.BPE(vocab={letter: n for n, letter in enumerate([*letters, "<pad>"])}, merges=[]))
-    fast.pre_tokenizer = pre_tokenizers.ByteLevel()
     return diffusers.LTXPipeline(
         transformer=diffusers.LTXVideoTransformer3DModel(
             in_channels=8,
@@ -207,10 +229,8 @@ def ltx() -> Any:
             encoder_causal=True,
             decoder_causal=False,
         ),
-        text_encoder=T5EncoderModel(
-            T5Config(vocab_size=300, d_model=WIDTH, d_kv=8, d_ff=WIDTH, num_layers=1, num_heads=4)
-        ),
-        tokenizer=PreTrainedTokenizerFast(tokenizer_object=fast, pad_token="<pad>"),
+        text_encoder=t5_encoder(),
+        tokenizer=byte_tokenizer(),
         scheduler=diffusers.FlowMatchEulerDiscreteScheduler(),
     )
 
