@@ -4,34 +4,37 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from skyhook_functions.imagine.small.flow import Pixels, to_tensor
+from skyhook_functions.imagine.small.flow import to_tensor
 from skyhook_functions.imagine.small.video import to_moments
 from skyhook_functions.imagine.small.words import Words
-from skyhook_functions.training.imagine.drawing import draw
+from skyhook_functions.training.imagine.films import Film
 from skyhook_functions.training.imagine.meaning import answers
-from skyhook_functions.training.imagine.scenes import Description, description, scene
+from skyhook_functions.training.imagine.scenes import description, scene
 from skyhook_functions.training.imagine.wording import caption
 
-Sampler = Callable[[random.Random], tuple[Description, Pixels]]  # a description and its frames [n, H, W, 3]
+Sampler = Callable[[random.Random], Film]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Word ids [B, words], right answers of the quiz [B, questions] and clean frames [B, T, frames, 3, H, W]."""
+    """Word ids [B, words], right answers of the quiz [B, questions], clean frames [B, T, frames, 3, H, W].
+
+    `later` [B] is true where the motion had begun before the first frame, which must then be given.
+    """
 
     ids: Tensor
     answers: Tensor
     frames: Tensor
+    later: Tensor
 
 
-def picture(rng: random.Random) -> tuple[Description, Pixels]:
-    """A trained combination and its picture, as a single frame."""
+def picture(rng: random.Random) -> Film:
+    """A trained combination as a film of one frame."""
     said = description(rng, of_held=False)
-    return said, draw(scene(rng, said))[None]
+    return Film(said, (scene(rng, said),), later=False)
 
 
 def generator(seed: int, index: int) -> random.Random:
@@ -39,26 +42,29 @@ def generator(seed: int, index: int) -> random.Random:
     return random.Random(f"{seed}/{index}")
 
 
-def captions_at(words: Words, length: int, seed: int, start: int, count: int) -> tuple[Tensor, Tensor]:
-    """Word ids and right answers of `count` captions without their pictures."""
-    texts, right = [], []
-    for index in range(start, start + count):
-        rng = generator(seed, index)
-        said = description(rng, of_held=False)
-        texts.append(caption(rng, said))
-        right.append(answers(said))
-    return words.encode(texts, length), torch.tensor(right)
+@dataclass(frozen=True)
+class Stream:
+    """An endless sequence of samples."""
 
+    sampler: Sampler
+    words: Words
+    length: int  # words of a caption
+    per_moment: int  # frames
+    seed: int
 
-def batch_at(
-    words: Words, length: int, sampler: Sampler, per_moment: int, seed: int, start: int, count: int
-) -> Batch:
-    """`count` samples from position `start` of the stream on; captions of `length` words."""
-    texts, right, frames = [], [], []
-    for index in range(start, start + count):
-        rng = generator(seed, index)
-        said, pixels = sampler(rng)
-        texts.append(caption(rng, said))
-        right.append(answers(said))
-        frames.append(to_moments(to_tensor(np.ascontiguousarray(pixels)), per_moment))
-    return Batch(words.encode(texts, length), torch.tensor(right), torch.stack(frames))
+    def captions(self, start: int, count: int) -> tuple[Tensor, Tensor]:
+        """Word ids and right answers of `count` samples from position `start` on."""
+        texts, right = [], []
+        for index in range(start, start + count):
+            rng = generator(self.seed, index)
+            said = self.sampler(rng).said
+            texts.append(caption(rng, said))
+            right.append(answers(said))
+        return self.words.encode(texts, self.length), torch.tensor(right)
+
+    def batch(self, start: int, count: int) -> Batch:
+        """The same samples with their frames."""
+        films = [self.sampler(generator(self.seed, index)) for index in range(start, start + count)]
+        frames = [to_moments(to_tensor(film.frames()), self.per_moment) for film in films]
+        later = torch.tensor([film.later for film in films])
+        return Batch(*self.captions(start, count), torch.stack(frames), later)

@@ -45,10 +45,11 @@ class Quiz(nn.Module):  # type: ignore[misc]
             question(slots[:, slot]) for question, (slot, _) in zip(self.questions, QUESTIONS, strict=True)
         ]
 
-    def forward(self, slots: Tensor, right: Tensor) -> Tensor:
-        """Mean cross-entropy in nats of the right answers [B, questions]."""
+    def forward(self, slots: Tensor, right: Tensor, asked: Tensor) -> Tensor:
+        """Mean cross-entropy in nats of the right answers [B, questions] where `asked` [B]."""
+        weights = asked.float() / asked.sum().clamp(min=1)
         losses = [
-            functional.cross_entropy(logits.float(), right[:, index])
+            functional.cross_entropy(logits.float(), right[:, index], reduction="none") @ weights
             for index, logits in enumerate(self.logits(slots))
         ]
         return torch.stack(losses).mean()

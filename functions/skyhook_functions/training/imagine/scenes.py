@@ -6,7 +6,7 @@ shows together, and about one in HELD_PART of all others, by checksum.
 
 import random
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from skyhook_functions.training.imagine.drawing import BACKGROUNDS, COLOURS, SHAPES, SIZE, Scene, Thing
 
@@ -16,14 +16,14 @@ SIZES = ("small", "large")
 UNSEEN = frozenset({("star", "purple"), ("heart", "green"), ("cross", "orange")})
 HELD_PART = 7
 OUTER_SHAPES = ("circle", "square")  # what another thing fits into
-RADII = {  # px, from and to
+RADII: dict[str, dict[str, tuple[float, float]]] = {  # px, from and to
     "single": {"small": (9, 11), "": (15, 18), "large": (23, 27)},
     "pair": {"small": (9, 10.5), "": (13, 15), "large": (17.5, 19)},
     "many": {"": (10.5, 12.5)},
     "inner": {"": (10, 12)},
     "outer": {"": (27, 31)},
 }
-MANY_PLACES = {
+MANY_PLACES: dict[int, tuple[tuple[float, float], ...]] = {
     2: ((30, 48), (66, 48)),
     3: ((20, 48), (48, 48), (76, 48)),
     4: ((30, 30), (66, 30), (30, 66), (66, 66)),
@@ -120,8 +120,8 @@ def placed(rng: random.Random, said: Description) -> tuple[Thing, ...]:
         places = MANY_PLACES[said.count]
         lift = 0.0 if said.count == 4 else shift
         radius = rng.uniform(*RADII["many"][""])
-        spots = [thing(rng, said.first, "many", (x, y + lift)) for x, y in places]
-        return tuple(Thing(one.shape, one.colour, one.x, one.y, radius) for one in spots)
+        things = [thing(rng, said.first, "many", (x, y + lift)) for x, y in places]
+        return tuple(replace(one, radius=radius) for one in things)
     assert said.second is not None
     if said.arrangement == "inside":
         outer = thing(rng, said.second, "outer", (SIZE / 2, SIZE / 2))
@@ -130,8 +130,8 @@ def placed(rng: random.Random, said: Description) -> tuple[Thing, ...]:
     if said.arrangement == "pair":
         rng.shuffle(kinds)
         level = rng.random() < 0.5
-    places = ((NEAR, middle), (FAR, middle)) if level else ((middle, NEAR), (middle, FAR))
-    return tuple(thing(rng, kind, "pair", place) for kind, place in zip(kinds, places, strict=True))
+    spots = ((NEAR, middle), (FAR, middle)) if level else ((middle, NEAR), (middle, FAR))
+    return tuple(thing(rng, kind, "pair", place) for kind, place in zip(kinds, spots, strict=True))
 
 
 def scene(rng: random.Random, said: Description) -> Scene:
