@@ -1,9 +1,10 @@
 """Walking from noise to pixels along the flow that a network predicts.
 
-At time `t` a picture is `t * clean + (1 - t) * noise`. The network says what the clean picture is; the straight
-line to it is followed to the next time.
+At time `t` a picture is `t * clean + (1 - t) * noise`. The network says what the clean picture is; the
+straight line to it is followed to the next time.
 """
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -72,10 +73,10 @@ def walk(
 ) -> Iterator[tuple[float, Tensor, Tensor]]:
     """Follow the flow; after each step yield the time, the frames at that time and what they will become.
 
-    `noisy` is [T, frames, 3, H, W]. The first moments may be `known` [k, frames, 3, H, W]: they stay clean, at time 1.
+    `noisy` is [T, frames, 3, H, W]. The first may be `known` [k, frames, 3, H, W]: they stay clean, at time 1.
     """
     given = 0 if known is None else len(known)
-    for now, then in zip(times, times[1:], strict=False):
+    for now, then in itertools.pairwise(times):
         if known is not None:
             noisy = torch.cat((known, noisy[given:]))
         levels = torch.full((len(noisy),), now)

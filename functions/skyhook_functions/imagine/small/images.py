@@ -1,5 +1,6 @@
 """Pictures from captions with `skyhook-scenes`."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ class SmallImagine:
             raise ValueError(f"a mask needs a start, and must be {self.size} x {self.size}")
 
     def one(self, request: ImageRequest, seed: int, times: list[float]) -> Iterator[Pixels]:
-        """Draw one picture by itself, so that it does not depend on how many there are; yields a preview a step."""
+        """Draw one picture by itself, so that it depends on no other; yields a preview a step."""
         network, words = self.checkpoint.network, self.checkpoint.words
         captions = words.encode([request.prompt, request.negative_prompt], network.shape.words)
         guide = Guide(network, captions, self.guidance if request.guidance is None else request.guidance)
@@ -88,9 +89,9 @@ class SmallImagine:
     def inpaint(
         self, guide: Guide, start: Tensor, random: Tensor, times: list[float], mask: Tensor
     ) -> Iterator[Pixels]:
-        """Draw inside the mask [H, W] only: outside, the start [3, H, W] is put back at the noise of each step."""
+        """Draw inside the mask [H, W] only: outside, the start [3, H, W] is put back after each step."""
         noisy = times[0] * start + (1.0 - times[0]) * random
-        for leg in zip(times, times[1:], strict=False):
+        for leg in itertools.pairwise(times):
             _, noisy, clean = next(walk(guide, noisy, list(leg)))
             noisy = torch.where(mask, noisy, leg[1] * start + (1.0 - leg[1]) * random)
             yield to_pixels(torch.where(mask, clean[0, 0], start))

@@ -63,7 +63,7 @@ def to_frames(patches: Tensor, shape: Shape) -> Tensor:
 
 
 def rotary_angles(shape: Shape) -> Tensor:
-    """Angles [T * S, half a head] by which queries and keys are turned: a quarter for time, the rest for place."""
+    """Angles [T * S, half a head] that turn queries and keys: a quarter for time, the rest for place."""
     half = shape.width // shape.heads // 2
     of_time = half // 4
     of_place = (half - of_time) // 2
@@ -106,7 +106,7 @@ class Attention(nn.Module):  # type: ignore[misc]
         angles: tuple[Tensor, Tensor] | None = None,
         extra: Tensor | None = None,
     ) -> Tensor:
-        """[B, N, D] to the same; `extra` [B, M, 2 D] are more keys and values, `mask` is true where one may look."""
+        """[B, N, D] to itself; `extra` [B, M, 2 D] are more keys, values; `mask` is true where to look."""
         queries, keys, values = (self.split(part) for part in self.inward(inputs).chunk(3, dim=-1))
         queries, keys = self.query_norm(queries), self.key_norm(keys)
         if angles is not None:
@@ -174,7 +174,7 @@ class Reader(nn.Module):  # type: ignore[misc]
 
 
 class Block(nn.Module):  # type: ignore[misc]
-    """One layer over patches, which looks at the caption and is modulated by the noise level of each moment."""
+    """One layer over patches, which looks at the caption and is modulated by each moment's noise level."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
