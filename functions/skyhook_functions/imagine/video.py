@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     Frame: TypeAlias = NDArray[uint8]
     """A frame [height, width, 3], RGB."""
 
-# VP9: free to use, in libvpx, and plays in Chromium, Firefox, and Safari from 14 on. SVT-AV1 is as fast and
-# somewhat smaller, but Safari plays AV1 only on devices with a decoder in hardware. libx264 is GPL.
+# VP9: free to use, in libvpx, and played by Chromium, Firefox and, since version 14, Safari on most devices.
+# SVT-AV1 encodes faster at the same quality, but Safari plays AV1 only on newer devices that decode it in
+# hardware. libx264 is GPL.
 CODEC = "libvpx-vp9"
 ENCODER = {
     "deadline": "good",
