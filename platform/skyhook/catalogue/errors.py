@@ -16,7 +16,7 @@ class ModelExists(SkyhookError):
 
 
 class ModelUnusable(SkyhookError):
-    """What the repository holds is no causal language model that can be used without running its code."""
+    """What the repository holds is no model of a known kind, or none that can be used without its code."""
 
     code = "MODEL_UNUSABLE"
 

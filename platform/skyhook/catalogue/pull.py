@@ -18,17 +18,11 @@ from pathlib import Path
 
 import msgspec
 
-from skyhook.catalogue.errors import ModelExists, WeightsBusy, WeightsNotStored
+from skyhook.catalogue.errors import ModelExists, ModelUnusable, WeightsBusy, WeightsNotStored
 from skyhook.catalogue.hub import Hub, HubFile, errors_as_sentences
-from skyhook.catalogue.weights import (
-    INDEX,
-    WHOLE_WEIGHTS,
-    context_tokens,
-    is_small,
-    read_config,
-    require_parts,
-    weight_files,
-)
+from skyhook.catalogue.language import CONFIG, LanguageModel
+from skyhook.catalogue.layouts import Layout
+from skyhook.catalogue.pipeline import MODEL_INDEX, Pipeline
 from skyhook.errors import InvalidInput
 
 RECORD = "skyhook-pull.json"
@@ -56,7 +50,7 @@ class Pulled:
     folder: Path
     commit: str
     context_tokens: int | None
-    """The longest context that the model's configuration names, in tokens."""
+    """The longest text that the model reads, in tokens, as its files say."""
 
 
 def weights_folder(models: Path, name: str) -> Path:
@@ -73,7 +67,7 @@ def weights_folder(models: Path, name: str) -> Path:
 def pull(
     models: Path, name: str, repository: str, revision: str | None, tell: Callable[[str], None]
 ) -> Pulled:
-    """Downloads the weights of a causal language model into a folder of `models`, unless they are there.
+    """Downloads a language model or a pipeline into a folder of `models`, unless it is there.
 
     `tell` is given a line of progress now and then. Raises InvalidInput, ModelExists where the folder holds
     something else, ModelUnusable, HubNotFound, HubForbidden, HubUnavailable, WeightsBusy, WeightsNotStored.
@@ -87,16 +81,27 @@ def pull(
             return there
         hub = Hub(repository, revision)
         names = hub.names()
-        require_parts(repository, names)
+        layout = layout_of(repository, names)
         with _alone(folder) as partial:
             # Another process may have finished since the first look.
             if (there := _pulled(folder, repository, revision)) is not None:
                 return there
             tell(f"Pulling {repository} at {hub.commit[:12]} into {folder}.")
-            pulled = _download(hub, names, partial, folder, tell)
+            pulled = _download(hub, layout, partial, folder, tell)
             partial.replace(folder)
             _sync(folder.parent)
     return pulled
+
+
+def layout_of(repository: str, names: Sequence[str]) -> Layout:
+    """What the files of a repository are. Raises ModelUnusable."""
+    if MODEL_INDEX in names:
+        return Pipeline(repository, names)
+    if CONFIG in names:
+        return LanguageModel(repository, names)
+    raise ModelUnusable(
+        f"{repository} has no {CONFIG} and no {MODEL_INDEX}: it is no model in Hugging Face's format."
+    )
 
 
 def remove_weights(models: Path, name: str) -> bool:
@@ -136,22 +141,16 @@ def _pulled(folder: Path, repository: str, revision: str | None) -> Pulled | Non
             f"name, or delete it with `skyhook models remove {folder.name} --weights`.",
             field="name",
         )
-    config = read_config(repository, folder / "config.json")
-    return Pulled(folder, record.commit, context_tokens(config))
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    return Pulled(folder, record.commit, layout_of(repository, names).context_tokens(folder))
 
 
-def _download(
-    hub: Hub, names: Sequence[str], partial: Path, folder: Path, tell: Callable[[str], None]
-) -> Pulled:
+def _download(hub: Hub, layout: Layout, partial: Path, folder: Path, tell: Callable[[str], None]) -> Pulled:
     """Everything into `partial`: first the small files, which tell whether the large ones are worth it."""
-    small = [name for name in names if is_small(name) and name not in (INDEX, RECORD)]
-    if WHOLE_WEIGHTS not in names:
-        small.append(INDEX)
-    files = hub.files(small)
-    for file in files:
-        hub.fetch(file, partial)
-    longest = context_tokens(read_config(hub.repository, partial / "config.json"))
-    weights = hub.files(weight_files(hub.repository, names, partial))
+    files = _fetch(hub, layout.first_files(), partial)
+    files += _fetch(hub, layout.small_files(partial), partial)
+    longest = layout.context_tokens(partial)
+    weights = hub.files(layout.weight_files(partial))
     _require_room(partial, weights)
     for number, file in enumerate(weights, 1):
         tell(f"[{number}/{len(weights)}] {file.name}, {_readable(file.size)}")
@@ -164,6 +163,13 @@ def _download(
         os.fsync(stream.fileno())
     _sync(partial)
     return Pulled(folder, hub.commit, longest)
+
+
+def _fetch(hub: Hub, names: Sequence[str], folder: Path) -> list[HubFile]:
+    files = hub.files([name for name in names if name != RECORD])
+    for file in files:
+        hub.fetch(file, folder)
+    return files
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def list_models() -> None:
 @click.option("--from", "repository", metavar="OWNER/REPO", help="The repository on the hub.")
 @click.option("--revision", help="A branch, a tag or a commit; the default is the main branch.")
 @click.option(
-    "--context-tokens", type=click.IntRange(min=1), help="The default is what the model's config.json says."
+    "--context-tokens", type=click.IntRange(min=1), help="The default is what the model's files say."
 )
 @_options_of_every_model
 def pull(
@@ -62,9 +62,10 @@ def pull(
 ) -> None:
     """Download the model NAME from the Hugging Face hub and add it.
 
-    It must be a causal language model with safetensors weights. NAME is what callers name, or OWNER/REPO:
-    then the model is called REPO, in lower case. Weights that are there already are not downloaded again, and
-    an interrupted pull goes on where it stopped. HF_TOKEN and HF_ENDPOINT are read from the environment.
+    It must be a causal language model or a diffusers pipeline, with safetensors weights. NAME is what callers
+    name, or OWNER/REPO: then the model is called REPO, in lower case. Weights that are there already are not
+    downloaded again, and an interrupted pull goes on where it stopped. HF_TOKEN and HF_ENDPOINT are read from
+    the environment.
     """
     if repository is None:
         if "/" not in name:
@@ -86,7 +87,7 @@ def pull(
         tokens = context_tokens or pulled.context_tokens
         if tokens is None:
             raise InvalidInput(
-                f"The config.json of {repository} names no context length: run the command again with "
+                f"The files of {repository} name no context length: run the command again with "
                 "--context-tokens; nothing is downloaded twice."
             )
         if pulled.context_tokens is not None and tokens > pulled.context_tokens:

@@ -1,0 +1,1 @@
+"""The models `skyhook-scenes` and `skyhook-scenes-video`: plain scenes of coloured shapes, on any CPU."""

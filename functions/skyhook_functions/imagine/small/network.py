@@ -1,0 +1,243 @@
+"""A small diffusion transformer that predicts clean pixels from noisy ones and a caption.
+
+One architecture serves pictures and video. A picture is one moment of 1 frame; a video is several moments of
+`frames` frames, whose first moment is a single frame repeated, so that any number `1 + n * frames` fits.
+
+Shapes: B samples, T moments, S patches of a moment, D width, P values of a patch.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+TIME_WAVES = 128  # frequencies that describe a noise level
+ROTARY_BASE = 100.0  # the slowest wave turns once in about 600 patches
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The dimensions of a network; saved in its config.json."""
+
+    vocabulary: int
+    size: int = 96  # px, of the square picture
+    patch: int = 12  # px
+    frames: int = 1  # of a moment
+    moments: int = 1
+    width: int = 256
+    depth: int = 6
+    heads: int = 4
+    hidden: int = 640
+    text_depth: int = 2
+    words: int = 28  # read of a caption
+    slots: int = 8  # vectors that a caption becomes
+
+    @property
+    def side(self) -> int:
+        """Patches along a side."""
+        return self.size // self.patch
+
+    @property
+    def values(self) -> int:
+        """Numbers of one patch over the frames of a moment."""
+        return self.frames * 3 * self.patch**2
+
+
+def to_patches(frames: Tensor, shape: Shape) -> Tensor:
+    """Pixels [B, T, frames, 3, H, W] as patches [B, T, S, P]."""
+    batch, moments = frames.shape[:2]
+    side, patch = shape.side, shape.patch
+    split = frames.reshape(batch, moments, shape.frames * 3, side, patch, side, patch)
+    return split.permute(0, 1, 3, 5, 2, 4, 6).reshape(batch, moments, side * side, shape.values)
+
+
+def to_frames(patches: Tensor, shape: Shape) -> Tensor:
+    """Patches [B, T, S, P] as pixels [B, T, frames, 3, H, W]."""
+    batch, moments = patches.shape[:2]
+    side, patch = shape.side, shape.patch
+    split = patches.reshape(batch, moments, side, side, shape.frames * 3, patch, patch)
+    whole = split.permute(0, 1, 4, 2, 5, 3, 6)
+    return whole.reshape(batch, moments, shape.frames, 3, shape.size, shape.size)
+
+
+def rotary_angles(shape: Shape) -> Tensor:
+    """Angles [T * S, half a head] that turn queries and keys: a quarter for time, the rest for place."""
+    half = shape.width // shape.heads // 2
+    of_time = half // 4
+    of_place = (half - of_time) // 2
+    counts = (of_time, of_place, half - of_time - of_place)
+    axes = torch.meshgrid(
+        torch.arange(shape.moments), torch.arange(shape.side), torch.arange(shape.side), indexing="ij"
+    )
+    parts = [
+        axis.flatten()[:, None] * ROTARY_BASE ** (-torch.arange(count) / count)
+        for axis, count in zip(axes, counts, strict=True)
+    ]
+    return torch.cat(parts, dim=1)
+
+
+def turn(values: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    """Rotary position: turn the halves of each head [B, heads, N, head] by the angles of its position."""
+    first, second = values.chunk(2, dim=-1)
+    return torch.cat((first * cosine - second * sine, first * sine + second * cosine), dim=-1).type_as(values)
+
+
+class Attention(nn.Module):  # type: ignore[misc]
+    """Self-attention with normalized queries and keys, which may also look at given keys and values."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.inward = nn.Linear(width, 3 * width, bias=False)
+        self.outward = nn.Linear(width, width, bias=False)
+        self.query_norm = nn.RMSNorm(width // heads, eps=1e-6)
+        self.key_norm = nn.RMSNorm(width // heads, eps=1e-6)
+
+    def split(self, values: Tensor) -> Tensor:
+        """[B, N, D] as [B, heads, N, head]."""
+        return values.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        mask: Tensor | None = None,
+        angles: tuple[Tensor, Tensor] | None = None,
+        extra: Tensor | None = None,
+    ) -> Tensor:
+        """[B, N, D] to itself; `extra` [B, M, 2 D] are more keys, values; `mask` is true where to look."""
+        queries, keys, values = (self.split(part) for part in self.inward(inputs).chunk(3, dim=-1))
+        queries, keys = self.query_norm(queries), self.key_norm(keys)
+        if angles is not None:
+            queries, keys = turn(queries, *angles), turn(keys, *angles)
+        if extra is not None:
+            more_keys, more_values = (self.split(part) for part in extra.chunk(2, dim=-1))
+            keys = torch.cat((keys, self.key_norm(more_keys)), dim=2)
+            values = torch.cat((values, more_values), dim=2)
+        mixed = functional.scaled_dot_product_attention(
+            queries.type_as(values), keys.type_as(values), values, attn_mask=mask
+        )
+        return self.outward(mixed.transpose(1, 2).flatten(2))
+
+
+class FeedForward(nn.Module):  # type: ignore[misc]
+    """SwiGLU."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.inward = nn.Linear(width, 2 * hidden, bias=False)
+        self.outward = nn.Linear(hidden, width, bias=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """[..., D] to the same."""
+        gate, values = self.inward(inputs).chunk(2, dim=-1)
+        return self.outward(functional.silu(gate) * values)
+
+
+class TextBlock(nn.Module):  # type: ignore[misc]
+    """One layer of the caption's reader."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(shape.width, eps=1e-6)
+        self.attention = Attention(shape.width, shape.heads)
+        self.feed_norm = nn.RMSNorm(shape.width, eps=1e-6)
+        self.feed = FeedForward(shape.width, shape.hidden)
+
+    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        """[B, N, D] to the same."""
+        inputs = inputs + self.attention(self.attention_norm(inputs), mask=mask)
+        return inputs + self.feed(self.feed_norm(inputs))
+
+
+class Reader(nn.Module):  # type: ignore[misc]
+    """Turns a caption's word ids [B, words] into a fixed number of vectors [B, slots, D]."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.slot_count = shape.slots
+        self.words = nn.Embedding(shape.vocabulary, shape.width)
+        self.places = nn.Parameter(0.3 * torch.randn(shape.words, shape.width))
+        self.slots = nn.Parameter(torch.randn(shape.slots, shape.width))
+        self.blocks = nn.ModuleList(TextBlock(shape) for _ in range(shape.text_depth))
+        self.norm = nn.RMSNorm(shape.width, eps=1e-6)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Id 0 is padding and is not looked at."""
+        slots = self.slots.expand(len(ids), -1, -1)
+        mask = functional.pad(ids != 0, (self.slot_count, 0), value=True)[:, None, None]
+        mixed = torch.cat((slots, self.words(ids) + self.places), dim=1)
+        for block in self.blocks:
+            mixed = block(mixed, mask)
+        return self.norm(mixed[:, : self.slot_count])
+
+
+class Block(nn.Module):  # type: ignore[misc]
+    """One layer over patches, which looks at the caption and is modulated by each moment's noise level."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(shape.width, eps=1e-6, elementwise_affine=False)
+        self.attention = Attention(shape.width, shape.heads)
+        self.caption = nn.Linear(shape.width, 2 * shape.width, bias=False)
+        self.feed_norm = nn.RMSNorm(shape.width, eps=1e-6, elementwise_affine=False)
+        self.feed = FeedForward(shape.width, shape.hidden)
+        self.table = nn.Parameter(torch.zeros(6, shape.width))
+
+    def forward(
+        self, patches: Tensor, level: Tensor, caption: Tensor, angles: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """Patches [B, T, S, D], modulation [B, T, 6, D] and the caption's vectors [B, slots, D]."""
+        shift, scale, gate, feed_shift, feed_scale, feed_gate = (level + self.table)[:, :, :, None].unbind(2)
+        inputs = self.attention_norm(patches) * (1 + scale) + shift
+        mixed = self.attention(inputs.flatten(1, 2), angles=angles, extra=self.caption(caption))
+        patches = patches + gate * mixed.view_as(patches)
+        inputs = self.feed_norm(patches) * (1 + feed_scale) + feed_shift
+        return patches + feed_gate * self.feed(inputs)
+
+
+class Network(nn.Module):  # type: ignore[misc]
+    """Noisy pixels, their noise levels and a caption's vectors to clean pixels."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        width = shape.width
+        self.reader = Reader(shape)
+        self.inward = nn.Linear(shape.values, width)
+        self.place = nn.Parameter(0.02 * torch.randn(shape.side**2, width))
+        self.moment = nn.Parameter(torch.zeros(shape.moments, 1, width))
+        self.level = nn.Sequential(nn.Linear(2 * TIME_WAVES, width), nn.SiLU(), nn.Linear(width, width))
+        self.gist = nn.Linear(shape.slots * width, width, bias=False)
+        self.modulation = nn.Linear(width, 6 * width)
+        self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.depth))
+        self.norm = nn.RMSNorm(width, eps=1e-6, elementwise_affine=False)
+        self.last_modulation = nn.Linear(width, 2 * width)
+        self.outward = nn.Linear(width, shape.values)
+        angles = rotary_angles(shape)
+        self.register_buffer("cosine", angles.cos(), persistent=False)
+        self.register_buffer("sine", angles.sin(), persistent=False)
+        for layer in (self.modulation, self.last_modulation, self.outward):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def describe(self, times: Tensor) -> Tensor:
+        """Times [B, T] as waves [B, T, 2 * TIME_WAVES]."""
+        waves = torch.exp(torch.arange(TIME_WAVES) * (-math.log(1e4) / TIME_WAVES))
+        angles = 1000.0 * times[..., None] * waves
+        return torch.cat((angles.cos(), angles.sin()), dim=-1)
+
+    def forward(self, noisy: Tensor, times: Tensor, caption: Tensor) -> Tensor:
+        """The clean frames [B, T, frames, 3, H, W] seen in noisy ones.
+
+        `times` [B, T] go from 0, pure noise, to 1, clean; `caption` [B, slots, D] is what `reader` made.
+        """
+        patches = self.inward(to_patches(noisy, self.shape)) + self.place + self.moment
+        level = functional.silu(self.level(self.describe(times)) + self.gist(caption.flatten(1))[:, None])
+        modulation = self.modulation(level).unflatten(-1, (6, -1))
+        angles = (self.cosine, self.sine)
+        for block in self.blocks:
+            patches = block(patches, modulation, caption, angles)
+        shift, scale = self.last_modulation(level)[:, :, None].chunk(2, dim=-1)
+        return to_frames(self.outward(self.norm(patches) * (1 + scale) + shift), self.shape)

@@ -1,0 +1,1 @@
+"""Training of `skyhook-scenes` and `skyhook-scenes-video`."""

@@ -1,0 +1,277 @@
+"""Train `skyhook-scenes` from scratch on a CPU: `python -m skyhook_functions.training.imagine.train`.
+
+With `--video`, its weights become `skyhook-scenes-video` and are trained on moving scenes. A stopped run goes on
+from its last checkpoint. Data is drawn on the fly from the seed.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from skyhook_functions.imagine.small.checkpoint import (
+    IMAGE_TYPE,
+    VIDEO_TYPE,
+    Checkpoint,
+    Defaults,
+    load,
+    save,
+)
+from skyhook_functions.imagine.small.network import Network, Shape
+from skyhook_functions.imagine.small.words import Words
+from skyhook_functions.training.imagine.batches import Batch, Sampler, Stream, picture
+from skyhook_functions.training.imagine.films import trained_film
+from skyhook_functions.training.imagine.meaning import Quiz
+from skyhook_functions.training.imagine.wording import vocabulary
+
+WEIGHTS = Path(__file__).parents[2] / "weights"
+READING_BATCH = 256
+READING_WEIGHT = 0.05  # of the quiz in the loss after that
+WARM_UP = 50  # steps
+DECAY_SHARE = 0.6  # of all steps, at the end, in which the learning rate falls to zero
+LEARNING_RATE = 1.5e-3
+MATRIX_LEARNING_RATE = 1e-2
+WEIGHT_DECAY = 0.02
+CLIP_NORM = 1.0
+AVERAGE = 0.998  # share of the averaged weights that a step keeps
+CAPTIONS_DROPPED = 0.1
+TIME_SPREAD = 1.3  # of the logit of the trained times
+LEAST_LEFT = 0.05  # of the way from noise to clean, which bounds the weight of late times in the loss
+REPORT_EVERY, SAVE_EVERY = 25, 200  # steps
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What differs between pictures and video."""
+
+    model_type: str
+    shape: Shape
+    sampler: Sampler
+    defaults: Defaults
+    context: tuple[float, ...]  # chance that so many first moments are given clean
+    time_mean: float  # of the logit of the trained times: early ones decide what goes where
+    reading_steps: int  # at the start, in which only captions are learned
+    full_rate: float  # highest learning rate, as a share of LEARNING_RATE and MATRIX_LEARNING_RATE
+
+
+def picture_recipe(words: Words) -> Recipe:
+    """How `skyhook-scenes` is trained."""
+    shape = Shape(vocabulary=len(words))
+    return Recipe(IMAGE_TYPE, shape, picture, Defaults(), (1.0,), -1.2, reading_steps=200, full_rate=1.0)
+
+
+def video_recipe(words: Words) -> Recipe:
+    """How `skyhook-scenes-video` is trained, from the weights of `skyhook-scenes` on."""
+    shape = Shape(vocabulary=len(words), frames=2, moments=9)
+    frames = 1 + shape.frames * (shape.moments - 1)
+    return Recipe(
+        VIDEO_TYPE, shape, lambda rng: trained_film(rng, frames), Defaults(steps=16, delay=5.0),
+        (0.4, 0.25, 0.15, 0.2), -1.6, reading_steps=100, full_rate=0.6,
+    )  # fmt: skip
+
+
+def widened(pictures: Network, shape: Shape) -> dict[str, Tensor]:
+    """The weights of a network for pictures as those of one for video, which starts by drawing each frame alike."""
+    weights = dict(Network(shape).state_dict())
+    for name, value in pictures.state_dict().items():
+        if name == "inward.weight":
+            weights[name] = value.repeat(1, shape.frames) / shape.frames
+        elif name in {"outward.weight", "outward.bias"}:
+            weights[name] = value.repeat(shape.frames, *[1] * (value.ndim - 1))
+        elif name != "moment":
+            weights[name] = value
+    return weights
+
+
+def times_of(later: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    """Random times [B, T], and which of them [B, T] are to be learned rather than given."""
+    count = len(later)
+    drawn = torch.sigmoid(recipe.time_mean + TIME_SPREAD * torch.randn(count, 1))
+    given = torch.multinomial(torch.tensor(recipe.context), count, replacement=True)
+    learned = torch.arange(recipe.shape.moments) >= torch.maximum(given, later.long())[:, None]
+    return torch.where(learned, drawn, 1.0), learned
+
+
+def loss_of(network: nn.Module, quiz: Quiz, recipe: Recipe, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Mean squared error of the flow's direction where it is learned, and the loss of the quiz."""
+    told = torch.rand(len(batch.ids)) >= CAPTIONS_DROPPED
+    times, learned = times_of(batch.later, recipe)
+    at = times[..., None, None, None, None]
+    noisy = at * batch.frames + (1.0 - at) * torch.randn_like(batch.frames)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        slots = network.reader(batch.ids * told[:, None])
+        clean = network(noisy, times, slots)
+        reading = quiz(slots, batch.answers, told)
+    errors = (clean.float() - batch.frames).square().mean(dim=(2, 3, 4, 5))
+    weights = learned / (1.0 - times).clamp(min=LEAST_LEFT).square()
+    return (errors * weights).sum() / learned.sum(), reading
+
+
+def optimizers(network: Network, quiz: Quiz) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the layers, AdamW for all else."""
+    named = dict(network.named_parameters())
+    matrices = {
+        name for name, value in named.items() if value.ndim == 2 and "blocks." in name and "table" not in name
+    }
+    others = [value for name, value in named.items() if name not in matrices]
+    return [
+        torch.optim.Muon(
+            [named[name] for name in matrices],
+            lr=MATRIX_LEARNING_RATE,
+            weight_decay=WEIGHT_DECAY,
+            momentum=0.95,
+        ),
+        torch.optim.AdamW(
+            [*others, *quiz.parameters()], lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.0
+        ),
+    ]
+
+
+def rate(step: int, steps: int) -> float:
+    """Share of the full learning rate at a step: warm-up, constant, then linear to zero."""
+    return min(1.0, (step + 1) / WARM_UP, max(0.0, (steps - step) / (DECAY_SHARE * steps)))
+
+
+class Run:
+    """A training run: all that changes while it goes on."""
+
+    def __init__(self, recipe: Recipe, words: Words, folder: Path, seed: int) -> None:
+        self.recipe, self.words, self.seed = recipe, words, seed
+        self.stream = Stream(recipe.sampler, words, recipe.shape.words, recipe.shape.frames, seed)
+        self.saved = folder / "last.pt"
+        self.network = Network(recipe.shape)
+        self.quiz = Quiz(recipe.shape.width)
+        self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+        self.optimizing = optimizers(self.network, self.quiz)
+        self.full_rates = [recipe.full_rate * one.param_groups[0]["lr"] for one in self.optimizing]
+        self.step, self.position, self.trained_s = 0, 0, 0.0
+
+    def state(self) -> dict[str, Any]:
+        """All of it, to be written."""
+        return {
+            "network": self.network.state_dict(), "quiz": self.quiz.state_dict(), "average": self.average,
+            "optimizers": [one.state_dict() for one in self.optimizing], "step": self.step,
+            "position": self.position, "trained_s": self.trained_s,
+        }  # fmt: skip
+
+    def write(self) -> None:
+        """Write the checkpoint, whole or not at all."""
+        beside = self.saved.with_suffix(".new")
+        torch.save(self.state(), beside)
+        beside.replace(self.saved)
+
+    def start_from(self, pictures: Network) -> None:
+        """Begin with the weights of a network for pictures."""
+        self.network.load_state_dict(widened(pictures, self.recipe.shape))
+        self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+
+    def read(self) -> None:
+        """Go on from the checkpoint, if there is one."""
+        if not self.saved.exists():
+            return
+        state = torch.load(self.saved, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.quiz.load_state_dict(state["quiz"])
+        self.average = state["average"]
+        for one, values in zip(self.optimizing, state["optimizers"], strict=True):
+            one.load_state_dict(values)
+        self.step, self.position, self.trained_s = state["step"], state["position"], state["trained_s"]
+        torch.manual_seed(self.seed + self.step)
+
+    def losses(self, batch_size: int) -> tuple[Tensor, Tensor]:
+        """Loss of the flow and of the quiz on the next part of the stream."""
+        start = self.position
+        if self.step < self.recipe.reading_steps:
+            self.position += READING_BATCH
+            ids, right = self.stream.captions(start, READING_BATCH)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                told = torch.ones(len(ids), dtype=torch.bool)
+                return torch.zeros(()), self.quiz(self.network.reader(ids), right, told)
+        self.position += batch_size
+        return loss_of(self.network, self.quiz, self.recipe, self.stream.batch(start, batch_size))
+
+    def update(self, share: float) -> None:
+        """Apply the gradients at a share of the full learning rates."""
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)
+        for one, full in zip(self.optimizing, self.full_rates, strict=True):
+            one.param_groups[0]["lr"] = full * share
+            one.step()
+            one.zero_grad()
+        kept = min(AVERAGE, (1 + self.step) / (10 + self.step))
+        now = self.network.state_dict()
+        torch._foreach_lerp_(list(self.average.values()), [now[name] for name in self.average], 1.0 - kept)
+
+    def go(self, steps: int, batch_size: int) -> None:
+        """Train until `steps` are done."""
+        began, reported = time.monotonic() - self.trained_s, time.monotonic()
+        flows: list[float] = []
+        readings: list[float] = []
+        while self.step < steps:
+            flow, reading = self.losses(batch_size)
+            weight = 1.0 if self.step < self.recipe.reading_steps else READING_WEIGHT
+            (flow + weight * reading).backward()
+            self.update(rate(self.step, steps))
+            flows.append(flow.item())
+            readings.append(reading.item())
+            self.step, self.trained_s = self.step + 1, time.monotonic() - began
+            if self.step % REPORT_EVERY == 0:
+                now = time.monotonic()
+                print(json.dumps({
+                    "step": self.step, "flow": round(sum(flows) / len(flows), 4),
+                    "reading": round(sum(readings) / len(readings), 4), "trained_s": round(self.trained_s),
+                    "step_s": round((now - reported) / len(flows), 3),
+                }), flush=True)  # fmt: skip
+                flows, readings, reported = [], [], now
+            if self.step % SAVE_EVERY == 0 or self.step == steps:
+                self.write()
+
+    def export(self, folder: Path) -> None:
+        """Write the averaged weights as a model."""
+        network = Network(self.recipe.shape)
+        network.load_state_dict(self.average)
+        save(folder, self.recipe.model_type, Checkpoint(network, self.words, self.recipe.defaults))
+
+
+def main() -> None:
+    """Train, report and save."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--video", action="store_true", help="train the model of video, from that of pictures"
+    )
+    parser.add_argument("--steps", type=int, help="3400, or 1600 for video")
+    parser.add_argument("--batch", type=int, help="64 pictures or 8 videos")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--compile", action="store_true", help="faster after a minute; needs a C++ compiler")
+    parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints/imagine"))
+    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    parser.add_argument(
+        "--export", action="store_true", help="write the model of the last checkpoint and stop"
+    )
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    words = Words(vocabulary())
+    recipe = video_recipe(words) if options.video else picture_recipe(words)
+    folder = options.checkpoints / recipe.model_type
+    folder.mkdir(parents=True, exist_ok=True)
+    run = Run(recipe, words, folder, options.seed)
+    if options.video:
+        run.start_from(load(options.out / IMAGE_TYPE, IMAGE_TYPE).network)
+    run.read()
+    if options.compile:
+        run.network.compile()
+        run.network.reader.compile()
+    if not options.export:
+        steps, batch_size = (1600, 8) if options.video else (3400, 64)
+        run.go(options.steps or steps, options.batch or batch_size)
+    run.export(options.out / recipe.model_type)
+
+
+if __name__ == "__main__":
+    main()
