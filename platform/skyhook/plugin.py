@@ -9,6 +9,7 @@ from skyhook.artifacts.provenance import Notary, Provenance
 from skyhook.artifacts.service import Artifacts
 from skyhook.catalogue.service import CatalogueModel
 from skyhook.clock import new_id, now
+from skyhook.compute.errors import FunctionReported
 from skyhook.database import NAMING, TYPES, Database, Identified, UTCDateTime
 from skyhook.errors import Forbidden, InvalidInput, NotFound, SkyhookError, Unauthenticated
 from skyhook.graphql.connections import Connection, Order, Page, paginate
@@ -38,6 +39,7 @@ __all__ = [
     "Context",
     "Database",
     "Forbidden",
+    "FunctionReported",
     "GlobalID",
     "Identified",
     "Info",

@@ -100,11 +100,18 @@ class SegmentPlan:
     """RGB, of any size, oldest first: what the new frames go on from."""
 
 
-def plan_images(request: ImageRequest, abilities: Abilities) -> ImagePlan:
-    """Raises MODEL_UNABLE, REQUEST_INVALID, PICTURE_INVALID and PICTURE_TOO_LARGE."""
+def check_images(request: ImageRequest, abilities: Abilities) -> Task:
+    """What is to be done, without a look at the pictures. Raises MODEL_UNABLE and REQUEST_INVALID."""
     task = _task(request)
     if not getattr(abilities, task):
         raise _unable(abilities, TASKS[task])
+    _check_size(request.width, request.height, abilities)
+    return task
+
+
+def plan_images(request: ImageRequest, abilities: Abilities) -> ImagePlan:
+    """Raises MODEL_UNABLE, REQUEST_INVALID, PICTURE_INVALID and PICTURE_TOO_LARGE."""
+    task = check_images(request, abilities)
     init = pictures.on_white(pictures.read(request.init)) if request.init is not None else None
     mask = pictures.read_mask(request.mask, init) if request.mask is not None and init is not None else None
     width, height = _size(request.width, request.height, init, abilities)
@@ -125,10 +132,15 @@ def plan_images(request: ImageRequest, abilities: Abilities) -> ImagePlan:
     )
 
 
-def plan_upscale(request: UpscaleRequest, abilities: Abilities) -> UpscalePlan:
-    """Raises MODEL_UNABLE, REQUEST_INVALID, PICTURE_INVALID and PICTURE_TOO_LARGE."""
+def check_upscale(request: UpscaleRequest, abilities: Abilities) -> None:
+    """Raises MODEL_UNABLE."""
     if request.factor not in abilities.upscale_factors:
         raise _unable(abilities, f"enlarge a picture by {request.factor}")
+
+
+def plan_upscale(request: UpscaleRequest, abilities: Abilities) -> UpscalePlan:
+    """Raises MODEL_UNABLE, REQUEST_INVALID, PICTURE_INVALID and PICTURE_TOO_LARGE."""
+    check_upscale(request, abilities)
     picture = pictures.on_white(pictures.read(request.picture))
     require_result(picture.width, picture.height, request.factor)
     if max(picture.size) > LARGEST_UPSCALED:
@@ -147,8 +159,8 @@ def plan_upscale(request: UpscaleRequest, abilities: Abilities) -> UpscalePlan:
     )
 
 
-def plan_segment(request: SegmentRequest, abilities: Abilities) -> SegmentPlan:
-    """Raises MODEL_UNABLE, REQUEST_INVALID, PICTURE_INVALID and PICTURE_TOO_LARGE."""
+def check_segment(request: SegmentRequest, abilities: Abilities) -> None:
+    """Without a look at the pictures. Raises MODEL_UNABLE and REQUEST_INVALID."""
     if request.start is not None and request.before:
         raise _wrong("Frames go on either from `start` or from `before`, not from both.")
     if request.start is not None and not abilities.animate:
@@ -160,6 +172,12 @@ def plan_segment(request: SegmentRequest, abilities: Abilities) -> SegmentPlan:
     frames = request.frames or abilities.frames
     if frames > abilities.most_frames:
         raise _wrong(f"A segment of this model has at most {abilities.most_frames} frames, not {frames}.")
+    _check_size(request.width, request.height, abilities)
+
+
+def plan_segment(request: SegmentRequest, abilities: Abilities) -> SegmentPlan:
+    """Raises MODEL_UNABLE, REQUEST_INVALID, PICTURE_INVALID and PICTURE_TOO_LARGE."""
+    check_segment(request, abilities)
     start = pictures.on_white(pictures.read(request.start)) if request.start is not None else None
     kept = request.before[-abilities.given_frames :]
     before = [pictures.on_white(pictures.read(content)) for content in kept]
@@ -173,7 +191,7 @@ def plan_segment(request: SegmentRequest, abilities: Abilities) -> SegmentPlan:
         negative_prompt=request.negative_prompt,
         width=width,
         height=height,
-        frames=frames,
+        frames=request.frames or abilities.frames,
         fps=request.fps or abilities.fps,
         seed=_seed(request.seed),
         steps=request.steps or abilities.steps,
@@ -200,10 +218,7 @@ def _size(
     width: int | None, height: int | None, given: Image | None, abilities: Abilities
 ) -> tuple[int, int]:
     """Width and height of what is to be made."""
-    if (width is None) != (height is None):
-        raise _wrong("Give both a width and a height, or neither.")
     if width is not None and height is not None:
-        _require_size(width, height, abilities)
         return width, height
     if given is None:
         return abilities.width, abilities.height
@@ -212,6 +227,13 @@ def _size(
     sides = (round(side * scale / SIDE_STEP) * SIDE_STEP for side in given.size)
     wide, high = (min(max(side, least), most) for side in sides)
     return wide, high
+
+
+def _check_size(width: int | None, height: int | None, abilities: Abilities) -> None:
+    if (width is None) != (height is None):
+        raise _wrong("Give both a width and a height, or neither.")
+    if width is not None and height is not None:
+        _require_size(width, height, abilities)
 
 
 def _require_size(width: int, height: int, abilities: Abilities) -> None:

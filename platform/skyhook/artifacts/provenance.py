@@ -36,6 +36,7 @@ GENERATOR = "Skyhook"
 _SOURCES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 GENERATED = f"{_SOURCES}trainedAlgorithmicMedia"
 EDITED = f"{_SOURCES}compositeWithTrainedAlgorithmicMedia"
+ENHANCED = f"{_SOURCES}algorithmicallyEnhanced"
 _PARENT = "parent"
 
 File = TypeVar("File", bytes, Path)
@@ -51,6 +52,8 @@ class Provenance:
     job_id: UUID | None = None
     parent: bytes | Path | None = None
     """The file that was edited; none for one that was made from nothing."""
+    is_trained: bool = True
+    """Whether a trained model made the change; False where plain arithmetic changed `parent`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +202,8 @@ def _manifest(media_type: str, provenance: Provenance) -> dict[str, Any]:
         actions = [{"action": "c2pa.created", "digitalSourceType": GENERATED, **made}]
     else:
         opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": [_PARENT]}}
-        actions = [opened, {"action": "c2pa.edited", "digitalSourceType": EDITED, **made}]
+        source = EDITED if provenance.is_trained else ENHANCED
+        actions = [opened, {"action": "c2pa.edited", "digitalSourceType": source, **made}]
     return {
         "claim_generator_info": [{"name": GENERATOR, "version": __version__}],
         "format": media_type,

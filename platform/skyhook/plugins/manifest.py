@@ -53,7 +53,8 @@ class Model:
     location: str
     """`package:folder` of the weights, which ship with the plugin."""
     tier: Literal["small", "medium", "large"]
-    context_tokens: int
+    context_tokens: int = 1
+    """The longest text that it reads, in tokens; 1 where tokens say nothing about it."""
     description: str = ""
     prices: Mapping[str, int] = field(default_factory=dict)
     """Nano-dollars for each unit by meter, where they differ from the meters' own."""
