@@ -15,6 +15,7 @@ from skyhook.graphql.routes import graphql_routes
 from skyhook.graphql.schema import Fields, SchemaError, compose
 from skyhook.health import health_routes
 from skyhook.http.routes import artifact_routes
+from skyhook.jobs.graphql import JobsMutation, JobsQuery, JobsSubscription
 from skyhook.keys.graphql import KeysMutation
 from skyhook.plugins.host import PluginHost
 from skyhook.services import Services
@@ -24,6 +25,7 @@ CORE = (
     Fields("accounts", query=AccountsQuery, mutation=AccountsMutation),
     Fields("artifacts", query=ArtifactsQuery, mutation=ArtifactsMutation),
     Fields("billing", query=BillingQuery),
+    Fields("jobs", query=JobsQuery, mutation=JobsMutation, subscription=JobsSubscription),
     Fields("keys", mutation=KeysMutation),
     Fields("webhooks", query=WebhooksQuery, mutation=WebhooksMutation),
 )

@@ -33,6 +33,10 @@ class Configuration:
     """The operator's certificate chain (`SKYHOOK_PROVENANCE_CERTIFICATE`); none for the instance's own."""
     provenance_key: Path | None = None
     """Its key (`SKYHOOK_PROVENANCE_KEY`)."""
+    jobs_at_once: int = 4
+    """How many jobs this server runs at once (`SKYHOOK_JOBS_AT_ONCE`)."""
+    jobs_per_organization: int = 2
+    """How many of them, on all servers, are one organization's (`SKYHOOK_JOBS_PER_ORGANIZATION`)."""
     webhooks_allow_private: bool = False
     """Whether webhooks may use http and private networks (`SKYHOOK_WEBHOOKS_ALLOW_PRIVATE`, default no)."""
 
@@ -62,6 +66,10 @@ class Configuration:
             ),
             provenance_certificate=_path(os.environ.get("SKYHOOK_PROVENANCE_CERTIFICATE")),
             provenance_key=_path(os.environ.get("SKYHOOK_PROVENANCE_KEY")),
+            jobs_at_once=_positive("SKYHOOK_JOBS_AT_ONCE", os.environ.get("SKYHOOK_JOBS_AT_ONCE"), 4),
+            jobs_per_organization=_positive(
+                "SKYHOOK_JOBS_PER_ORGANIZATION", os.environ.get("SKYHOOK_JOBS_PER_ORGANIZATION"), 2
+            ),
             webhooks_allow_private=allow_private == "true",
         )
 

@@ -17,9 +17,11 @@ from skyhook.graphql.context import Context, Info
 from skyhook.graphql.ids import ByUuid, node_id, node_uuid
 from skyhook.graphql.nodes import GlobalID, Node
 from skyhook.graphql.scalars import JSON, BigInt
+from skyhook.jobs.graphql import Job, JobOptions, submit_job
+from skyhook.jobs.run import JobRun
 from skyhook.operations.caller import Caller
 from skyhook.operations.run import Answer, Asked, Call, Operations
-from skyhook.plugins.manifest import API, Meter, Model, Operation, Plugin, Scope
+from skyhook.plugins.manifest import API, JobSpec, Meter, Model, Operation, Plugin, Scope
 
 __all__ = [
     "API",
@@ -44,6 +46,10 @@ __all__ = [
     "Identified",
     "Info",
     "InvalidInput",
+    "Job",
+    "JobOptions",
+    "JobRun",
+    "JobSpec",
     "Meter",
     "Model",
     "Node",
@@ -65,4 +71,5 @@ __all__ = [
     "node_uuid",
     "now",
     "paginate",
+    "submit_job",
 ]

@@ -6,6 +6,8 @@ ACCOUNT_READ = "account:read"
 ACCOUNT_WRITE = "account:write"
 ARTIFACTS_READ = "artifacts:read"
 ARTIFACTS_WRITE = "artifacts:write"
+JOBS_READ = "jobs:read"
+JOBS_WRITE = "jobs:write"
 KEYS_READ = "keys:read"
 KEYS_WRITE = "keys:write"
 USAGE_READ = "usage:read"
@@ -18,6 +20,8 @@ CORE_SCOPES = (
     Scope(ACCOUNT_WRITE, "Change members and their roles"),
     Scope(ARTIFACTS_READ, "See the organization's artifacts and link to them"),
     Scope(ARTIFACTS_WRITE, "Upload and delete artifacts"),
+    Scope(JOBS_READ, "See jobs and what they made"),
+    Scope(JOBS_WRITE, "Cancel and repeat jobs, make batches"),
     Scope(KEYS_READ, "See the organization's keys"),
     Scope(KEYS_WRITE, "Create, rotate and revoke keys"),
     Scope(USAGE_READ, "See usage and what it cost"),

@@ -13,6 +13,8 @@ from skyhook.compute.backend import Compute
 from skyhook.compute.local import LocalCompute
 from skyhook.configuration import Configuration
 from skyhook.database import Database
+from skyhook.jobs.runner import Tools
+from skyhook.jobs.service import Jobs
 from skyhook.keys.authentication import Authentication
 from skyhook.keys.rate import RateLimits
 from skyhook.keys.service import Keys
@@ -39,6 +41,7 @@ class Services:
     catalogue: Catalogue
     compute: Compute
     operations: Operations
+    jobs: Jobs
     webhooks: Webhooks
 
     @classmethod
@@ -52,13 +55,17 @@ class Services:
         compute = LocalCompute(configuration)
         catalogue = Catalogue(database, billing.load_prices)
         catalogue.bring(plugins.loaded)
+        artifacts = Artifacts(database, configuration, secret)
+        notary = Notary(configuration)
+        webhooks = Webhooks(database, secret, allow_private=configuration.webhooks_allow_private)
+        tools = Tools(artifacts, notary, catalogue, compute)
         return cls(
             configuration=configuration,
             database=database,
             plugins=plugins,
             accounts=Accounts(database),
-            artifacts=Artifacts(database, configuration, secret),
-            notary=Notary(configuration),
+            artifacts=artifacts,
+            notary=notary,
             authentication=authentication,
             keys=Keys(database, authentication, secret, scopes),
             rate_limits=RateLimits(database),
@@ -66,7 +73,8 @@ class Services:
             catalogue=catalogue,
             compute=compute,
             operations=Operations(billing, compute, plugins.operations),
-            webhooks=Webhooks(database, secret, allow_private=configuration.webhooks_allow_private),
+            jobs=Jobs(database, configuration, billing, webhooks, plugins.operations, tools),
+            webhooks=webhooks,
         )
 
     async def start(self) -> None:
@@ -77,6 +85,7 @@ class Services:
         await self.artifacts.start()
         await self.compute.start()
         await self.webhooks.start()
+        await self.jobs.start()
 
     async def seed_prices(self) -> None:
         """Adds the prices of the plugins' manifests where the price list has none."""
@@ -85,6 +94,7 @@ class Services:
 
     async def close(self) -> None:
         """Ends what works in the background; every call that was served is charged first."""
+        await self.jobs.close()
         await self.compute.close()
         await self.webhooks.close()
         await self.billing.close()

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from skyhook import clock as clocks
-from skyhook.billing import credit
+from skyhook.billing import credit, reservations
 from skyhook.billing.calls import Balance, Hold, Payer, Receipt, Served
+from skyhook.billing.errors import InsufficientCredit
 from skyhook.billing.funds import Fund, month_of
 from skyhook.billing.idempotency import Idempotency
 from skyhook.billing.leases import LeaseBook
 from skyhook.billing.prices import PriceList, seed, set_price
+from skyhook.billing.reservations import Reservation, ServedJob
 from skyhook.billing.settlement import Settlement
 from skyhook.clock import new_id
 from skyhook.database import Database
+from skyhook.ledger.errors import InsufficientFunds
 from skyhook.ledger.holds import accounts_with_expired, expire
 from skyhook.plugins.manifest import Meter, Model
 
@@ -26,6 +32,7 @@ TICK_S = 1.0
 RENEW_EVERY = timedelta(seconds=10)
 SWEEP_EVERY = timedelta(seconds=30)
 
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -111,6 +118,45 @@ class Billing:
         nothing is charged then.
         """
         return await self._settlement.settle(served)
+
+    async def reserve(
+        self,
+        payer: Payer,
+        quantities: Mapping[str, int],
+        model: str | None,
+        write: Callable[[AsyncSession, Reservation], Awaitable[T]],
+    ) -> T:
+        """Sets aside what a job can cost at most, in one unit of work with what `write` writes.
+
+        It ends with `charge` or `give_back`. Raises as `hold` does.
+        """
+        hold = await self.hold(payer, quantities, model)
+        leases = hold.consume()
+        moved = 0
+        try:
+            async with self._database.write() as session:
+                reservation = await reservations.reserve(session, hold.amount, leases)
+                written = await write(session, reservation)
+            moved = hold.amount
+        except InsufficientFunds as error:
+            raise InsufficientCredit(
+                "Too little credit is left for this job. Add credit, then try again."
+            ) from error
+        finally:
+            for lease in leases:
+                lease.settle(hold.amount, moved)
+        return written
+
+    async def charge(self, session: AsyncSession, job: ServedJob) -> int:
+        """Charges a job for what it served and gives the rest of its reservation back; returns its cost.
+
+        Within the caller's unit of work, which must be the only one to end this job. Raises UnknownMeter.
+        """
+        return await reservations.charge(session, self.prices, job)
+
+    async def give_back(self, session: AsyncSession, reservation: Reservation) -> None:
+        """Gives back what was set aside for a job that costs nothing, within the caller's unit of work."""
+        await reservations.give_back(session, reservation)
 
     async def grant(self, organization_id: UUID, amount: int, *, reason: str, key: str) -> UUID:
         """Adds credit, once for each `key` of the organization; the ledger transfer's id."""

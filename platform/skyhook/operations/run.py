@@ -171,7 +171,7 @@ class Operations:
 
     async def _admit(self, asked: Asked) -> Call:
         caller = asked.caller
-        payer = _payer(caller)
+        payer = payer_of(caller)
         try:
             hold = await self._billing.hold(payer, asked.at_most, asked.model.name if asked.model else None)
         except BaseException:
@@ -202,7 +202,7 @@ class Operations:
         if asked.idempotency_key is not None and result is not None:
             idempotency = IdempotentResult(asked.idempotency_key, asked.operation, asked.fingerprint, result)
         served = Served(
-            payer=_payer(caller),
+            payer=payer_of(caller),
             hold=call.hold,
             plugin=plugin.name,
             operation=operation.name,
@@ -217,7 +217,8 @@ class Operations:
         return await self._billing.settle(served)
 
 
-def _payer(caller: Caller) -> Payer:
+def payer_of(caller: Caller) -> Payer:
+    """Who pays for what a caller asks."""
     return Payer(
         caller.organization_id,
         caller.key_id,

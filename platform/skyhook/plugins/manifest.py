@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import MetaData
+
+if TYPE_CHECKING:
+    from skyhook.jobs.run import JobRun
 
 API = 1
 """The version of the plugin contract that this core speaks."""
@@ -35,6 +38,18 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class JobSpec:
+    """How an operation runs as a job: outside the request, durable across crashes."""
+
+    request: type
+    """A msgspec Struct: what is stored, and given to `run` however often the job is run again."""
+    result: type
+    """A msgspec Struct: what callers read as the job's result."""
+    run: Callable[[JobRun, Any], Awaitable[Any]]
+    """From the request to the result. After a crash it is run again from the start; its steps are not."""
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """Something a caller can ask for that is authorized, metered and charged."""
 
@@ -42,6 +57,8 @@ class Operation:
     """The same as its GraphQL root field, such as `chatComplete`."""
     scope: str
     meters: tuple[str, ...] = ()
+    job: JobSpec | None = None
+    """For an operation that is a job; its root field then gives back a Job."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,72 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import strawberry
+from msgspec import Struct
 from probe_functions import Order, Probe, Word
 
-from skyhook.plugin import Asked, Call, Info, Meter, Operation, Plugin, Scope
+from skyhook.plugin import (
+    Asked,
+    Call,
+    Info,
+    Job,
+    JobOptions,
+    JobRun,
+    JobSpec,
+    Meter,
+    Operation,
+    Plugin,
+    Scope,
+    SkyhookError,
+    submit_job,
+)
 
 WORDS = "probe.words"
+
+
+class Task(Struct):
+    """What a job shall do: so many steps, each of so many seconds."""
+
+    steps: int
+    pause_s: float = 0.0
+    behaviour: str = "answer"
+
+
+class Done(Struct):
+    """What a job did: for each step, in which run."""
+
+    words: list[str]
+
+
+class Flaky(SkyhookError):
+    code = "PROBE_FLAKY"
+    retryable = True
+
+
+async def work(run: JobRun, task: Task) -> Done:
+    """Steps that each meter a word and leave a file; the second does what the task orders."""
+    words = []
+    for number in range(task.steps):
+
+        async def step(number: int = number) -> str:
+            tries = run.folder / f"tries-{number}"
+            is_first = not tries.exists()
+            tries.touch()
+            run.meter(WORDS, 1)
+            if task.behaviour == "flaky" and is_first:
+                raise Flaky("Try again.")
+            if number == 1 and task.behaviour != "flaky":
+                await run.compute(Probe.answer, Order(task.behaviour))
+            await asyncio.sleep(task.pause_s)
+            await run.store(f"word {number}".encode(), name=f"{number}.txt", key=str(number))
+            return f"{number}@{run.folder.name}"
+
+        words.append(await run.step(f"word {number}", str, step))
+        await run.progress((number + 1) / task.steps, f"word {number}", b"\xff\xd8\xff")
+    return Done(words)
 
 
 @strawberry.type
@@ -38,6 +96,20 @@ class ProbeMutation:
         answer = await context.services.operations.run(asked, Word, body)
         context.credit.add(answer.held, answer.charged)
         return answer.result.text
+
+    @strawberry.mutation(description="Works in steps.")
+    async def probe_work(
+        self,
+        info: Info,
+        steps: int,
+        pause_s: float = 0.0,
+        behaviour: str = "answer",
+        job: JobOptions | None = None,
+    ) -> Job:
+        task = Task(steps, pause_s, behaviour)
+        key = info.context.next_idempotency_key(None)
+        asked = Asked(info.context.caller, "probeWork", task, {WORDS: steps}, idempotency_key=key)
+        return await submit_job(info, asked, job)
 
 
 @strawberry.type
@@ -78,6 +150,7 @@ plugin = Plugin(
     operations=(
         Operation("probeAnswer", "probe:answer", (WORDS,)),
         Operation("probeWords", "probe:answer", (WORDS,)),
+        Operation("probeWork", "probe:answer", (WORDS,), JobSpec(Task, Done, work)),
     ),
     functions=(Probe,),
     meters=(Meter(WORDS, "Words", "word", price=1_000_000),),

@@ -1,0 +1,1 @@
+"""Jobs: operations that outlive their request, and a crash."""

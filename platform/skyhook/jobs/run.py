@@ -1,0 +1,157 @@
+"""A running job, as its body sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+from uuid import UUID, uuid5
+
+import msgspec
+
+from skyhook.artifacts.models import Artifact
+from skyhook.artifacts.provenance import Notary
+from skyhook.artifacts.service import Artifacts
+from skyhook.catalogue.service import CatalogueModel
+from skyhook.compute.backend import Compute
+from skyhook.errors import InvalidInput, SkyhookError
+
+F = TypeVar("F")
+A = TypeVar("A")
+R = TypeVar("R")
+T = TypeVar("T")
+
+REPORT_S = 0.4
+"""How often progress is written, at most."""
+PREVIEW_BYTES = 128 * 1024
+PAUSES_S = (1.0, 5.0)
+"""Before a step is tried again that failed in a way which may pass."""
+
+
+class Reporter(Protocol):
+    """Writes where a job stands."""
+
+    async def report(
+        self, job_id: UUID, fraction: float, stage: str, preview: bytes | None, quantities: Mapping[str, int]
+    ) -> None:
+        """Tells everybody who watches; raises CancelledError where the job runs elsewhere by now."""
+        ...
+
+    async def step(self, name: str, body: Callable[[], Coroutine[Any, Any, str]]) -> str:
+        """As `Workflows.step`."""
+        ...
+
+
+class JobRun:
+    """One run of a job. After a crash there is another one, which is given what the steps before it made."""
+
+    def __init__(
+        self,
+        *,
+        job_id: UUID,
+        organization_id: UUID,
+        operation: str,
+        model: CatalogueModel | None,
+        folder: Path,
+        artifacts: Artifacts,
+        notary: Notary,
+        compute: Compute,
+        reporter: Reporter,
+    ) -> None:
+        self.job_id = job_id
+        self.organization_id = organization_id
+        self.operation = operation
+        self.model = model
+        self.folder = folder
+        """A temporary folder of this run, removed at its end."""
+        self.artifacts = artifacts
+        self.notary = notary
+        self.quantities: dict[str, int] = {}
+        """What was served so far, by meter."""
+        self._compute = compute
+        self._reporter = reporter
+        self._reported_at = 0.0
+        self._at: tuple[float, str] = (0.0, "")
+
+    def meter(self, meter: str, quantity: int) -> None:
+        """Counts what was served: charged when the job completes, and when it is cancelled."""
+        self.quantities[meter] = self.quantities.get(meter, 0) + quantity
+
+    async def step(self, name: str, result_type: type[T], body: Callable[[], Awaitable[T]]) -> T:
+        """Runs `body` and remembers, durably, what it returned and metered.
+
+        A later run gets that without running `body`. A step that is cut off runs again, so what it does
+        outside must be harmless twice. Steps run one after the other, in the same order and by the same names
+        in each run. The result is kept as JSON: store bytes with `store`, and return ids. An error that is
+        retryable is tried again twice.
+        """
+
+        async def work() -> str:
+            before = dict(self.quantities)
+            result = await self._patiently(body, before)
+            counted = {meter: quantity - before.get(meter, 0) for meter, quantity in self.quantities.items()}
+            self.quantities = before
+            return msgspec.json.encode((result, counted)).decode()
+
+        stored = await self._reporter.step(name, work)
+        result, counted = msgspec.json.decode(stored, type=tuple[result_type, dict[str, int]])  # type: ignore[valid-type]
+        for meter, quantity in counted.items():
+            self.meter(meter, quantity)
+        return result
+
+    async def _patiently(self, body: Callable[[], Awaitable[T]], before: Mapping[str, int]) -> T:
+        for pause in PAUSES_S:
+            try:
+                return await body()
+            except SkyhookError as error:
+                if not error.retryable:
+                    raise
+            self.quantities = dict(before)
+            await asyncio.sleep(pause)
+        return await body()
+
+    async def progress(self, fraction: float, stage: str = "", preview: bytes | None = None) -> None:
+        """Tells who watches how far the job is, from 0 to 1, and what it does.
+
+        `preview` is a small JPEG. Call it as often as there is something new; it is written now and then.
+        """
+        if preview is not None and len(preview) > PREVIEW_BYTES:
+            raise InvalidInput(f"A preview has at most {PREVIEW_BYTES} bytes.", field="preview")
+        at = (min(max(fraction, self._at[0]), 1.0), stage[:200] or self._at[1])
+        is_new_stage = at[1] != self._at[1]
+        self._at = at
+        if not is_new_stage and time.monotonic() - self._reported_at < REPORT_S:
+            return
+        self._reported_at = time.monotonic()
+        await self._reporter.report(self.job_id, *at, preview, self.quantities)
+
+    async def compute(self, method: Callable[[F, A], R], argument: A) -> R:
+        """Calls a function's method on the configured backend."""
+        return await self._compute.call(method, argument)
+
+    def stream(self, method: Callable[[F, A], Iterator[R]], argument: A) -> AsyncGenerator[R, None]:
+        """Streams from a function's method on the configured backend."""
+        return self._compute.stream(method, argument)
+
+    async def store(
+        self, content: bytes | Path, *, name: str, key: str, media_type: str | None = None
+    ) -> Artifact:
+        """Stores a file that belongs to the job, and goes with it. The same `key` is stored once.
+
+        Raises as `Artifacts.put` does.
+        """
+        return await self.artifacts.put(
+            self.organization_id,
+            content,
+            name=name,
+            media_type=media_type,
+            job_id=self.job_id,
+            made_by=self.operation,
+            id=uuid5(self.job_id, key),
+        )
+
+    async def load(self, artifact_id: UUID) -> Artifact:
+        """A file of the job's organization. Raises NotFound or ArtifactGone."""
+        return await self.artifacts.get(self.organization_id, artifact_id)
