@@ -18,7 +18,8 @@ from skyhook_imagine.checks import (
     picture,
 )
 from skyhook_imagine.errors import functions_errors
-from skyhook_imagine.films import LONGEST_S, segment_lengths, seconds
+from skyhook_imagine.films import LONGEST_S, seconds, segment_lengths
+from skyhook_imagine.live import MOST_FRAMES, Live
 from skyhook_imagine.meters import IMAGES, UPSCALES, VIDEO_SECONDS
 from skyhook_imagine.requests import Edit, Film, Generate, Upscale
 from skyhook_imagine.scopes import GENERATE
@@ -27,6 +28,7 @@ from skyhook_imagine.types import (
     ImagineEditInput,
     ImagineExtendInput,
     ImagineGenerateInput,
+    ImagineLiveInput,
     ImagineUpscaleInput,
     ImagineVideoInput,
 )
@@ -89,6 +91,21 @@ async def upscale(info: Info, given: ImagineUpscaleInput) -> Asked:
     )
     model = known.model if known else None
     return _asked(info, "imagineUpscale", request, {UPSCALES: 1}, model, key)
+
+
+async def live(info: Info, given: ImagineLiveInput) -> Asked:
+    """What imagineLive is asked."""
+    await check_words(info, "imagineLive", given.prompt, given.negative_prompt)
+    check_bounds(strength=given.strength)
+    if not 1 <= given.frames <= MOST_FRAMES:
+        raise InvalidInput(f"frames is 1 to {MOST_FRAMES}.", field="frames")
+    known = await known_model(info, given.model)
+    key = info.context.next_idempotency_key(given.idempotency_key)
+    request = Live(prompt=given.prompt, strength=given.strength, count=given.frames, **_sampling(given, key))
+    with functions_errors():
+        check_images(_image_request(known, request), known.abilities)
+        check_images(ImageRequest(known.model.location, given.prompt, init=GIVEN), known.abilities)
+    return _asked(info, "imagineLive", request, {IMAGES: request.count}, known.model, key)
 
 
 async def video(info: Info, given: ImagineVideoInput) -> Asked:

@@ -43,7 +43,7 @@ async def check_words(info: Info, operation: str, prompt: str, negative_prompt: 
     """Raises SCOPE_MISSING, InvalidInput and ContentRefused."""
     caller = info.context.caller
     caller.require(GENERATE)
-    if not 1 <= len(prompt.strip()) or len(prompt) > LONGEST_PROMPT:
+    if not prompt.strip() or len(prompt) > LONGEST_PROMPT:
         raise InvalidInput(f"A prompt has 1 to {LONGEST_PROMPT} characters.", field="prompt")
     if len(negative_prompt) > LONGEST_PROMPT:
         raise InvalidInput(
@@ -100,7 +100,8 @@ async def own_video(info: Info, id: GlobalID, field: str) -> UUID:
     artifact = await _artifact(info, id, field)
     if artifact.media_type != VIDEO or not (artifact.made_by or "").startswith("imagine"):
         raise ArtifactUnfit(
-            f"{artifact.name} is no video that imagineVideo, imagineAnimate or imagineExtend made.", field=field
+            f"{artifact.name} is no video that imagineVideo, imagineAnimate or imagineExtend made.",
+            field=field,
         )
     return artifact.id
 

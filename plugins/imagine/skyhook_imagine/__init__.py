@@ -1,0 +1,61 @@
+"""The imagine plugin: pictures and video, made, changed, enlarged and continued."""
+
+from skyhook.plugin import JobSpec, Meter, Model, Operation, Plugin, Scope
+from skyhook_functions.imagine.image_model import ImageModel
+from skyhook_functions.imagine.picture_tools import Pictures as PictureTools
+from skyhook_functions.imagine.video_model import VideoModel
+from skyhook_imagine.films import film
+from skyhook_imagine.meters import IMAGES, UPSCALES, VIDEO_SECONDS
+from skyhook_imagine.pictures import edit, generate, upscale
+from skyhook_imagine.requests import Edit, Film, Generate, Pictures, Upscale, Video
+from skyhook_imagine.schema import ImagineMutation, ImagineQuery, ImagineSubscription
+from skyhook_imagine.scopes import GENERATE, READ
+from skyhook_imagine.tables import Base
+
+_FILM = JobSpec(request=Film, result=Video, run=film)
+
+plugin = Plugin(
+    name="imagine",
+    version="0.1.0",
+    title="Imagine",
+    query=ImagineQuery,
+    mutation=ImagineMutation,
+    subscription=ImagineSubscription,
+    operations=(
+        Operation("imagineGenerate", GENERATE, (IMAGES,), JobSpec(Generate, Pictures, generate)),
+        Operation("imagineEdit", GENERATE, (IMAGES,), JobSpec(Edit, Pictures, edit)),
+        Operation("imagineUpscale", GENERATE, (UPSCALES,), JobSpec(Upscale, Pictures, upscale)),
+        Operation("imagineVideo", GENERATE, (VIDEO_SECONDS,), _FILM),
+        Operation("imagineAnimate", GENERATE, (VIDEO_SECONDS,), _FILM),
+        Operation("imagineExtend", GENERATE, (VIDEO_SECONDS,), _FILM),
+        Operation("imagineLive", GENERATE, (IMAGES,)),
+    ),
+    functions=(ImageModel, VideoModel, PictureTools),
+    meters=(
+        Meter(IMAGES, "Pictures", "picture", price=1_000_000),
+        Meter(UPSCALES, "Pictures enlarged", "picture", price=500_000),
+        Meter(VIDEO_SECONDS, "Seconds of video", "second", price=2_000_000),
+    ),
+    scopes=(
+        Scope(GENERATE, "Make pictures and video"),
+        Scope(READ, "See the models that make them"),
+    ),
+    models=(
+        Model(
+            name="skyhook-scenes",
+            title="Skyhook Scenes",
+            location="skyhook_functions:weights/skyhook-scenes",
+            tier="small",
+            description="A small bundled model of simple scenes, trained from scratch; see its model card.",
+        ),
+        Model(
+            name="skyhook-scenes-video",
+            title="Skyhook Scenes Video",
+            location="skyhook_functions:weights/skyhook-scenes-video",
+            tier="small",
+            description="A small bundled model of moving scenes, trained from scratch; see its model card.",
+        ),
+    ),
+    tables=Base.metadata,
+    migrations="skyhook_imagine:migrations",
+)
