@@ -1,4 +1,4 @@
-"""The table of live sessions: a prompt that changes on the way may reach another server than the one that draws."""
+"""The table of live sessions: a new prompt may reach another server than the one that draws."""
 
 from __future__ import annotations
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import strawberry
 
-from skyhook.plugin import BigInt, CatalogueModel, GlobalID
+from skyhook.plugin import BigInt, CatalogueModel, FunctionReported, GlobalID
 from skyhook_functions.imagine.abilities import describe
 from skyhook_functions.imagine.messages import Abilities
-from skyhook_imagine.errors import FunctionReported, functions_errors
+from skyhook_imagine.errors import functions_errors
 
 
 @strawberry.type(description="What a model can do, and what it does where a request leaves that open.")
