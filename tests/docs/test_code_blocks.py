@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ SOURCES: dict[str, tuple[str | int, ...]] = {
     "ENDPOINT_ID": ("webhookEndpointCreate", "endpoint", "id"),
     "CONVERSATION_ID": ("chatConversationCreate", "id"),
     "MESSAGE_ID": ("chatComplete", "messageIds", -1),
+    "JOB_ID": ("imagineGenerate", "id"),
+    "ARTIFACT_ID": ("job", "artifacts", 0, "id"),
 }
 """Where in the answers before it an example's variable comes from."""
 
@@ -75,7 +78,7 @@ class Page:
             else:
                 variables = content
             following = next(rest, None)
-        answer = self.server.graphql(block.text, **variables)
+        answer = self.answer(block.text, variables)
         wanted = documented.get("errors") if documented else None
         assert answer.get("errors") == wanted, f"{block.place}: {answer}"
         if documented is not None:
@@ -89,6 +92,15 @@ class Page:
             except (KeyError, IndexError):
                 continue
         return following
+
+    def answer(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """The answer; of a query that looks at a job, the one at the job's end."""
+        while True:
+            answer = self.server.graphql(query, **variables)
+            job = (answer.get("data") or {}).get("job")
+            if job is None or job["state"] not in ("QUEUED", "RUNNING"):
+                return answer
+            time.sleep(0.2)
 
     def filled(self, block: Block) -> str:
         """The block's text with the ids that it stands for."""

@@ -78,8 +78,8 @@ async def _opened(run: JobRun, request: Film) -> Piece:
         frames = await asyncio.to_thread(video.last_frames, path, request.given_frames)
     if known.duration_s + request.seconds > LONGEST_S:
         raise InvalidInput(
-            f"The video has {known.duration_s:.0f} seconds already; with {request.seconds:g} more it would be "
-            f"longer than {LONGEST_S // 60} minutes: ask for less.",
+            f"The video has {known.duration_s:.0f} seconds; with {request.seconds:g} more it would be longer "
+            f"than {LONGEST_S // 60} minutes: ask for less.",
             field="seconds",
         )
     tail = await _store_tail(run, frames, "given")

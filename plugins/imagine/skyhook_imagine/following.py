@@ -38,12 +38,14 @@ async def follow(
 ) -> R:
     """The result of the stream. Raises what the function raises."""
     result: R | None = None
+    preview: bytes | None = None  # the last one each time, since not all that is told is written
     async with aclosing(run.stream(method, argument)) as events:
         async for event in events:
             if isinstance(event, Progress):
                 done = event.step / event.steps if event.steps else 0.0
                 stage = part.stage if event.steps else "Loading the model"
-                await run.progress(part.begin + done * (part.end - part.begin), stage, event.preview)
+                preview = event.preview or preview
+                await run.progress(part.begin + done * (part.end - part.begin), stage, preview)
             elif isinstance(event, result_type):
                 result = event
     assert result is not None  # since a stream without a result raises

@@ -100,8 +100,7 @@ class Studio:
             response = client.post("/artifacts", params={"name": name}, content=content)
         return str(response.json()["id"])
 
-    def balance(self) -> tuple[int, int]:
-        """What is left and what is held, in nano-dollars."""
-        answer = self.server.graphql("{ viewer { organization { balance { balance held } } } }")
-        found = answer["data"]["viewer"]["organization"]["balance"]
-        return int(found["balance"]), int(found["held"])
+    def balance(self) -> int:
+        """What is left, in nano-dollars."""
+        answer = self.server.graphql("{ viewer { organization { balance { balance } } } }")
+        return int(answer["data"]["viewer"]["organization"]["balance"]["balance"])
