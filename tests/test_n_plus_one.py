@@ -28,6 +28,7 @@ QUERIES = [
     ORGANIZATION % "members(first: 50) { edges { node { role user { email } } } }",
     ORGANIZATION % "usageEvents(first: 50) { edges { node { id cost } } }",
     "{ viewer { organizations(first: 50) { edges { node { slug } } } } }",
+    "{ artifacts(first: 50) { edges { node { id name url } } } }",
     "{ chatConversations(first: 50) { edges { node { title } } } }",
 ]
 
@@ -50,6 +51,7 @@ async def add_rows(services: Services, caller: Caller, count: int) -> None:
         await services.keys.create(caller, f"Key {number}", KeyLimits(scopes=["*"]))
         assert caller.user_id is not None
         await services.accounts.create_organization("More", f"more-{stamp}", caller.user_id)
+        await services.artifacts.put(caller.organization_id, stamp.encode(), name="a.txt")
         create = f'mutation {{ chatConversationCreate(title: "Talk {number}") {{ id }} }}'
         await run(services, caller, create)
 

@@ -23,6 +23,7 @@ LIVE = re.compile(r"\bcurl\b|export SKYHOOK_KEY=")
 PLACEHOLDER = re.compile(r'"[A-Z]+_ID"')
 SOURCES: dict[str, tuple[str | int, ...]] = {
     "KEY_ID": ("keyCreate", "key", "id"),
+    "ARTIFACT_ID": ("artifacts", "edges", 0, "node", "id"),
     "CONVERSATION_ID": ("chatConversationCreate", "id"),
     "MESSAGE_ID": ("chatComplete", "messageIds", -1),
 }
