@@ -7,7 +7,7 @@ from alembic import op
 
 from skyhook.database import UTCDateTime
 
-revision = "0002_artifacts"
+revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
