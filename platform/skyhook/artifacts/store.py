@@ -130,10 +130,9 @@ def _make_durable(path: Path, root: Path) -> None:
 
 def _delete_rests(path: Path) -> None:
     """Deletes what a killed process had begun to write for this path."""
-    for rest in path.parent.glob(f"{path.name}#*"):
-        rest.unlink(missing_ok=True)
-    for folder in list(path.parents)[:2]:
-        try:
-            folder.rmdir()
-        except OSError:
-            return
+    with suppress(FileNotFoundError):  # the folder may go meanwhile, with the last content in it
+        for rest in path.parent.glob(f"{path.name}#*"):
+            rest.unlink(missing_ok=True)
+    with suppress(OSError):
+        path.parent.rmdir()
+        path.parent.parent.rmdir()
