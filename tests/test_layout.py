@@ -12,7 +12,7 @@ from skyhook.graphql.export import export_schema
 from skyhook.plugins.host import PluginHost
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torch", "transformers", "openai", "huggingface_hub")
+HEAVY = ("torch", "transformers", "openai", "huggingface_hub", "c2pa")
 
 
 def test_the_folder_platform_never_shadows_the_standard_library() -> None:

@@ -32,6 +32,7 @@ QUERIES = [
     "{ webhookEvents(first: 50) { edges { node { type body } } } }",
     """{ webhookEndpoints(last: 1) { edges { node {
          deliveries(first: 50) { edges { node { event { type } endpoint { url } } } } } } } }""",
+    "{ artifacts(first: 50) { edges { node { id name url } } } }",
     "{ chatConversations(first: 50) { edges { node { title } } } }",
 ]
 
@@ -57,6 +58,7 @@ async def add_rows(services: Services, caller: Caller, count: int) -> None:
         await services.webhooks.endpoints.create(caller, "https://1.1.1.1/hook")
         async with services.database.write() as session:
             await services.webhooks.publish(session, caller.organization_id, "job.failed", {}, key=stamp)
+        await services.artifacts.put(caller.organization_id, stamp.encode(), name="a.txt")
         create = f'mutation {{ chatConversationCreate(title: "Talk {number}") {{ id }} }}'
         await run(services, caller, create)
 

@@ -264,6 +264,7 @@ async def test_an_upload_that_was_given_up_by_the_sweeper_does_not_finish(
     with pytest.raises(Exception, match="took too long"):
         await artifacts.put(organization, b"slow", name="a")
     assert await count(database, Artifact) == 0
+    assert files() == []
 
 
 async def test_every_artifact_has_a_stored_content(

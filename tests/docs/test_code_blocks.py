@@ -25,6 +25,7 @@ PLACEHOLDER = re.compile(r'"[A-Z]+_ID"')
 SOURCES: dict[str, tuple[str | int, ...]] = {
     "KEY_ID": ("keyCreate", "key", "id"),
     "ENDPOINT_ID": ("webhookEndpointCreate", "endpoint", "id"),
+    "ARTIFACT_ID": ("artifacts", "edges", 0, "node", "id"),
     "CONVERSATION_ID": ("chatConversationCreate", "id"),
     "MESSAGE_ID": ("chatComplete", "messageIds", -1),
     "JOB_ID": ("imagineGenerate", "id"),

@@ -17,6 +17,7 @@ from skyhook.compute.errors import FunctionReported
 from skyhook.errors import SkyhookError
 from skyhook.graphql.errors import internal_refusal
 from skyhook.plugins.host import PluginHost
+from skyhook.webhooks.events import EVENT_TYPES
 
 ROW = re.compile(r"^\| `([A-Z][A-Z_]+)` \| (\d{3}) \| (yes|no) \|", re.MULTILINE)
 RUNS_WHEN_IMPORTED = {"skyhook.__main__", "skyhook.migrations.env"}
@@ -88,6 +89,11 @@ def test_the_variables_of_the_operators_guide_are_those_of_the_configuration() -
     source = Path(skyhook.__path__[0], "configuration.py").read_text()
     rows = re.findall(r"^\| `(SKYHOOK_\w+)` \|", (ROOT / "docs" / "operators.md").read_text(), re.MULTILINE)
     assert set(rows) == set(re.findall(r'environ\.get\("(SKYHOOK_\w+)"\)', source))
+
+
+def test_the_events_of_the_api_guide_are_those_that_are_published() -> None:
+    text = (ROOT / "docs" / "api.md").read_text()
+    assert set(re.findall(r"^\| `(\w+\.\w+)` \| ", text, re.MULTILINE)) == EVENT_TYPES.keys()
 
 
 def test_every_folder_of_the_core_is_in_the_architecture() -> None:

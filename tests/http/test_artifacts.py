@@ -318,3 +318,19 @@ def test_a_client_that_hangs_up_leaves_nothing(small_server: Server) -> None:
 @pytest.mark.parametrize("path", ["/artifactsx", "/artifacts/", "/artifacts/a", "/artifacts/a/b/c"])
 def test_there_is_nothing_beside(server: Server, path: str) -> None:
     assert error(httpx.get(f"{server.address}{path}")) == (404, "NOT_FOUND")
+
+
+def test_bytes_that_are_lost_are_said_and_not_made_up(small_server: Server) -> None:
+    described = upload(small_server, b"to be lost", "lost.txt").json()
+    (file,) = (small_server.data / "artifacts").glob(f"*/*/{described['sha256']}/*")
+    file.unlink()
+    url = described["url"].replace("https://api.example.com", small_server.address)
+    assert error(httpx.get(url)) == (410, "ARTIFACT_GONE")
+    assert httpx.head(url).status_code == 200
+
+
+def test_a_reader_who_goes_away_ends_the_download(server: Server, large: str) -> None:
+    with httpx.stream("GET", large) as response:
+        next(response.iter_bytes(1000))
+    assert httpx.get(large, headers={"Range": "bytes=0-4"}).content == LARGE[:5]
+    assert "Traceback" not in server.log()

@@ -88,6 +88,10 @@ def test_a_taken_port_is_told_in_a_sentence(tmp_path: Path) -> None:
         ("SKYHOOK_PORT", "eighty"),
         ("SKYHOOK_DATABASE_URL", "mysql://somewhere"),
         ("SKYHOOK_SECRET", "short"),
+        ("SKYHOOK_PUBLIC_URL", "api.example.com"),
+        ("SKYHOOK_ARTIFACTS_URL", "files"),
+        ("SKYHOOK_ARTIFACT_MAX_MIB", "0"),
+        ("SKYHOOK_ARTIFACTS_MAX_GIB", "many"),
     ],
 )
 def test_a_malformed_variable_is_named_in_a_sentence(tmp_path: Path, variable: str, value: str) -> None:

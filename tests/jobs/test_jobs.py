@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.conftest import Cluster
 from tests.serving import Server
 
 WORD = 1_000_000
@@ -20,15 +20,21 @@ SUBMIT = f"""mutation ($steps: Int!, $pause: Float = 0, $behaviour: String = "an
 READ = f"query ($id: ID!) {{ job(id: $id) {{ {JOB} }} }}"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
-    make: Callable[[], str] = request.getfixturevalue(f"{request.param}_url")
-    server = Server(tmp_path, make())
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all tests here: each waits for its own jobs."""
+    url = None
+    if request.param == "postgresql":
+        cluster: Cluster = request.getfixturevalue("cluster")
+        cluster.sql("CREATE DATABASE jobs TEMPLATE template_skyhook")
+        url = cluster.url("jobs")
+    server = Server(tmp_path_factory.mktemp("jobs"), url)
     server.prepare()
     server.start()
     yield server
     server.stop()
-    print(server.log())
+    log = server.log()
+    assert "Traceback" not in log, log
 
 
 def submit(server: Server, steps: int, **variables: Any) -> dict[str, Any]:
@@ -72,7 +78,7 @@ def test_a_job_is_watched_from_the_queue_to_its_result_and_charged_once(server: 
         headers = {"Accept": "text/event-stream"}
         with client.stream("POST", "/graphql", json={"query": query}, headers=headers) as events:
             for line in events.iter_lines():
-                if line.startswith("data: ") and (data := json.loads(line[6:])):
+                if line.startswith("data: ") and "data" in (data := json.loads(line[6:])):
                     last = data["data"]["jobUpdated"]
                     states.append(last["state"])
                     fractions.append(last["progress"])
@@ -84,7 +90,7 @@ def test_a_job_is_watched_from_the_queue_to_its_result_and_charged_once(server: 
     assert [file["name"] for file in last["artifacts"]] == ["0.txt", "1.txt", "2.txt"]
     assert int(last["cost"]) == 3 * WORD
     assert before - balance(server)["balance"] == 3 * WORD
-    assert "whole" in server.command("credit", "check").lower() or server.command("credit", "check")
+    server.command("credit", "check")
 
 
 def test_a_job_that_fails_says_why_and_costs_nothing(server: Server) -> None:

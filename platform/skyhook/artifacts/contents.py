@@ -91,14 +91,18 @@ async def finish_upload(session: AsyncSession, content_id: UUID, artifact: Artif
         session.add(artifact)
 
 
-async def give_up(database: Database, content_ids: Iterable[UUID]) -> None:
-    """Lets the sweeper delete what an upload that failed may have left, when it surely has ended."""
+async def give_up(database: Database, content_id: UUID) -> bool:
+    """Lets the sweeper delete what an upload that failed may have left, when it surely has ended.
+
+    False where the sweeper was there already, and may have looked too early.
+    """
+    query = (
+        update(ArtifactContent)
+        .where(ArtifactContent.id == content_id, ArtifactContent.state == ContentState.UPLOADING)
+        .values(state=ContentState.DROPPED, check_at=now() + RETRY)
+    )
     async with database.write() as session:
-        await session.execute(
-            update(ArtifactContent)
-            .where(ArtifactContent.id.in_(list(content_ids)), ArtifactContent.state == ContentState.UPLOADING)
-            .values(state=ContentState.DROPPED, check_at=now() + RETRY)
-        )
+        return await session.scalar(query.returning(ArtifactContent.id)) is not None
 
 
 async def release(session: AsyncSession, content_ids: Iterable[UUID]) -> None:

@@ -43,6 +43,9 @@ _CANONICAL = {
 }
 _CONTAINERS = {"application/zip", "application/gzip", "application/x-gzip"}
 """Formats of many types, such as a document that is a zip archive: any `application/` type may be said."""
+_TEXTUAL = {"application/pdf", "application/rtf", "application/postscript"}
+"""Formats that may be text from beginning to end; any other that is found in a text is a coincidence."""
+_JSON_BEGINNING = re.compile(rb'\s*(?:\{\s*["}]|\[\s*(?:[\[\]{"0-9-]|true\b|false\b|null\b))')
 _SHOWN = {"image/png", "image/jpeg", "image/webp", "image/gif", "image/avif", "image/apng", "image/bmp"}
 
 
@@ -52,7 +55,7 @@ def settle(claimed: str | None, head: bytes, *, is_text: bool) -> str:
     Raises InvalidInput for a claim that is no media type, and ArtifactTypeMismatch for one that the
     content contradicts.
     """
-    found = _sniffed(head)
+    found = _sniffed(head, is_text=is_text)
     if claimed is None:
         return found or _textual(head, is_text)
     wanted = claimed.partition(";")[0].strip().lower()
@@ -100,15 +103,18 @@ class TextCheck:
             self._holds = False
 
 
-def _sniffed(head: bytes) -> str | None:
+def _sniffed(head: bytes, *, is_text: bool) -> str | None:
     kind = filetype.guess(head)
-    return None if kind is None else _CANONICAL.get(kind.mime, kind.mime)
+    if kind is None or (is_text and kind.mime not in _TEXTUAL):
+        return None
+    mime: str = kind.mime
+    return _CANONICAL.get(mime, mime)
 
 
 def _textual(head: bytes, is_text: bool) -> str:
     if not is_text:
         return UNKNOWN
-    return JSON if head.lstrip()[:1] in (b"{", b"[") else TEXT
+    return JSON if _JSON_BEGINNING.match(head) else TEXT
 
 
 def _agrees(wanted: str, found: str | None, *, is_text: bool) -> bool:
@@ -117,7 +123,9 @@ def _agrees(wanted: str, found: str | None, *, is_text: bool) -> bool:
         return wanted not in _known() and (is_text or not _is_text_type(wanted))
     if wanted == found or any({wanted, found} <= same for same in _SAME):
         return True
-    return found in _CONTAINERS and wanted.startswith("application/") and wanted not in _known()
+    if found not in _CONTAINERS or not wanted.startswith("application/"):
+        return False
+    return wanted.startswith("application/vnd.") or wanted not in _known()
 
 
 def _known() -> set[str]:

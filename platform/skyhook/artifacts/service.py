@@ -19,7 +19,7 @@ from skyhook.artifacts import contents
 from skyhook.artifacts.errors import ArtifactGone, ArtifactTooLarge
 from skyhook.artifacts.incoming import Content, Incoming, receive
 from skyhook.artifacts.links import Links
-from skyhook.artifacts.models import Artifact
+from skyhook.artifacts.models import Artifact, ArtifactContent
 from skyhook.artifacts.store import Store, typed_disk_errors
 from skyhook.clock import new_id, now
 from skyhook.configuration import Configuration
@@ -161,6 +161,8 @@ class Artifacts:
                 async for part in self.stream(artifact):
                     with typed_disk_errors():
                         await asyncio.to_thread(file.write, part)
+                with typed_disk_errors():
+                    await asyncio.to_thread(file.flush)
             with typed_disk_errors():
                 await asyncio.to_thread(os.replace, partial, path)
         finally:
@@ -222,8 +224,12 @@ class Artifacts:
                 await contents.finish_upload(session, content.id, artifact)
         except BaseException:
             with contextlib.suppress(Exception):  # else the sweeper finds it when its lease is over
-                await asyncio.shield(contents.give_up(self._database, [content.id]))
+                await asyncio.shield(self._give_up(content))
             raise
+
+    async def _give_up(self, content: ArtifactContent) -> None:
+        if not await contents.give_up(self._database, content.id):
+            await self._store.delete(content.key)
 
     async def _made_before(self, organization_id: UUID, id: UUID) -> Artifact | None:
         async with self._database.read() as session:
@@ -233,7 +239,8 @@ class Artifacts:
     async def _delete_expired(self) -> int:
         async with self._database.write() as session:
             expired = select(Artifact.id).where(Artifact.expires_at <= now()).limit(contents.BATCH)
-            return await _delete(session, Artifact.id.in_(expired))
+            ids = (await session.scalars(expired.with_for_update(skip_locked=True))).all()
+            return await _delete(session, Artifact.id.in_(ids)) if ids else 0
 
     async def _sweep_forever(self) -> None:
         while True:

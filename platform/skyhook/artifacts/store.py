@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ CONCURRENT_PARTS = 3
 UPLOAD_TIMEOUT_S = 1800.0
 """The longest that one upload may take."""
 
+logger = logging.getLogger(__name__)
+
 _FULL = re.compile(r"StorageFull|QuotaExceeded|os error (?:27|28|122)\b|FileTooLarge")
 _CLIENT: ClientConfig = {"timeout": timedelta(minutes=5), "connect_timeout": timedelta(seconds=5)}
 _RETRY: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
@@ -41,8 +44,9 @@ class Store:
         if url is None:
             self._objects: LocalStore | S3Store | None = None  # the folder is made on first use
         elif url.startswith("s3://") and len(url) > len("s3://"):
-            endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-            client: ClientConfig = {**_CLIENT, "allow_http": endpoint.startswith("http://")}
+            client: ClientConfig = {**_CLIENT}
+            if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
+                client["allow_http"] = True
             try:
                 self._objects = S3Store.from_url(url, client_options=client, retry_config=_RETRY)
             except BaseError as error:
@@ -102,6 +106,7 @@ def _typed_errors() -> Iterator[None]:
 
 
 def _typed(error: Exception, text: str) -> StorageFull | StorageUnavailable:
+    logger.warning("the store of the artifacts failed: %s", _first_line(error))
     if _FULL.search(text):
         return StorageFull("The store of the artifacts is full. Try again later, or tell the operator.")
     return StorageUnavailable("The store of the artifacts does not answer as it should. Try again later.")
@@ -125,10 +130,9 @@ def _make_durable(path: Path, root: Path) -> None:
 
 def _delete_rests(path: Path) -> None:
     """Deletes what a killed process had begun to write for this path."""
-    for rest in path.parent.glob(f"{path.name}#*"):
-        rest.unlink(missing_ok=True)
-    for folder in list(path.parents)[:2]:
-        try:
-            folder.rmdir()
-        except OSError:
-            return
+    with suppress(FileNotFoundError):  # the folder may go meanwhile, with the last content in it
+        for rest in path.parent.glob(f"{path.name}#*"):
+            rest.unlink(missing_ok=True)
+    with suppress(OSError):
+        path.parent.rmdir()
+        path.parent.parent.rmdir()

@@ -24,6 +24,8 @@ from skyhook.http.ranges import Part, RangeNotSatisfiable, is_known, wanted
 
 _POLICY = b"sandbox; default-src 'none'"
 """What is opened by itself runs nothing and loads nothing."""
+_PLAYER_POLICY = b"sandbox allow-same-origin; default-src 'none'; media-src 'self'"
+"""A browser puts a player around a sound or a video, which loads it from its own origin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Download:
         artifact = await self._artifacts.linked(link.id, link.name, link.expires, link.signature)
         asked = {name: value.decode("latin-1") for name, value in scope["headers"]}
         tag = f'"{artifact.sha256}"'
-        headers = _common(tag, int(link.expires), head.request_id)
+        headers = _common(artifact, tag, int(link.expires), head.request_id)
         if is_known(tag, asked.get(b"if-none-match")):
             return _Answer(304, headers)
         range_header = asked.get(b"range") if head.method == "GET" else None
@@ -123,14 +125,15 @@ def _beside(error: Exception) -> Headers:
     return []
 
 
-def _common(tag: str, expires: int, request_id: str) -> Headers:
+def _common(artifact: Artifact, tag: str, expires: int, request_id: str) -> Headers:
     """The headers of every good answer, 304 included."""
+    is_played = artifact.media_type.startswith(("audio/", "video/"))
     fresh_s = max(expires - int(time.time()), 0)
     return [
         (b"etag", tag.encode()),
         (b"accept-ranges", b"bytes"),
         (b"cache-control", b"private, max-age=%d, immutable" % fresh_s),
-        (b"content-security-policy", _POLICY),
+        (b"content-security-policy", _PLAYER_POLICY if is_played else _POLICY),
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),
         (b"x-request-id", request_id.encode()),

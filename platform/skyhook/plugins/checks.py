@@ -11,7 +11,21 @@ from skyhook.plugins.errors import PluginBroken
 from skyhook.plugins.manifest import API, Plugin
 
 NAME = re.compile(r"[a-z][a-z0-9]{1,29}")
-RESERVED = frozenset({"account", "keys", "usage", "billing", "core", "node", "nodes", "viewer", "skyhook"})
+RESERVED = frozenset(
+    {
+        "account",
+        "artifact",
+        "artifacts",
+        "keys",
+        "usage",
+        "billing",
+        "core",
+        "node",
+        "nodes",
+        "viewer",
+        "skyhook",
+    }
+)
 
 
 def check(plugin: Plugin) -> None:

@@ -56,12 +56,13 @@ async def work(run: JobRun, task: Task) -> Done:
             tries = run.folder / f"tries-{number}"
             is_first = not tries.exists()
             tries.touch()
-            run.meter(WORDS, 1)
             if task.behaviour == "flaky" and is_first:
+                run.meter(WORDS, 1)
                 raise Flaky("Try again.")
             if number == 1 and task.behaviour != "flaky":
                 await run.compute(Probe.answer, Order(task.behaviour))
             await asyncio.sleep(task.pause_s)
+            run.meter(WORDS, 1)
             await run.store(f"word {number}".encode(), name=f"{number}.txt", key=str(number))
             return f"{number}@{run.folder.name}"
 

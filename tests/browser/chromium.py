@@ -1,0 +1,85 @@
+"""A real headless Chromium, driven over its DevTools protocol."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+from websockets.sync.client import ClientConnection, connect
+
+START_S = 30
+
+
+class Chromium:
+    """A browser with a profile of its own, for as long as the block lasts."""
+
+    def __init__(self, profile: Path) -> None:
+        self._profile = profile
+        self._numbers = count(1)
+        self._open = ExitStack()
+
+    def __enter__(self) -> Chromium:
+        program = shutil.which("chromium")
+        if program is None:
+            raise RuntimeError("The tests need Chromium: apt-get install chromium")
+        flags = ["--headless=new", "--remote-debugging-port=0", f"--user-data-dir={self._profile}"]
+        flags += ["--no-first-run", "--disable-gpu", "--mute-audio", "--disable-dev-shm-usage"]
+        if os.geteuid() == 0:
+            flags.append("--no-sandbox")
+        self._process = subprocess.Popen(
+            [program, *flags, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        port = self._port()
+        pages = httpx.get(f"http://127.0.0.1:{port}/json").json()
+        address = next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page")
+        self._socket: ClientConnection = self._open.enter_context(connect(address, max_size=None))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+        self._process.terminate()
+        self._process.wait(timeout=30)
+
+    def open(self, url: str) -> None:
+        """Opens an address, and waits until it is there."""
+        self._call("Page.navigate", url=url)
+        self.wait("document.readyState === 'complete'")
+
+    def wait(self, condition: str) -> None:
+        """Waits until an expression is true."""
+        deadline = time.monotonic() + START_S
+        while not self.run(condition):
+            assert time.monotonic() < deadline, f"{condition} does not come true"
+            time.sleep(0.05)
+
+    def run(self, script: str) -> Any:
+        """The value of an expression in the page; a promise is awaited."""
+        answer = self._call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        number = next(self._numbers)
+        self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        while True:
+            message = json.loads(self._socket.recv(timeout=START_S))
+            if message.get("id") == number:
+                assert "error" not in message, message
+                return message["result"]  # type: ignore[no-any-return]
+
+    def _port(self) -> int:
+        file = self._profile / "DevToolsActivePort"
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            if file.exists() and (lines := file.read_text().splitlines()):
+                return int(lines[0])
+            time.sleep(0.05)
+        raise RuntimeError("Chromium did not start")
