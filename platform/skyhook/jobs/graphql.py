@@ -167,7 +167,7 @@ class JobBatch(ByUuid, Node):
 class JobOptions:
     """A caller's wishes."""
 
-    priority: JobPriority = JobPriority.NORMAL
+    priority: JobPriority | None = strawberry.field(default=None, description="Default: NORMAL.")
     cancel_after: int | None = strawberry.field(
         default=None,
         description="Seconds, 1 to 604800: it is cancelled if it has not ended so long after now.",
@@ -274,7 +274,7 @@ async def submit_job(info: Info, asked: Asked, options: JobOptions | None) -> Jo
     wishes = None
     if options is not None:
         wishes = Wishes(
-            priority=models.JobPriority(options.priority.value),
+            priority=models.JobPriority((options.priority or JobPriority.NORMAL).value),
             cancel_after=None if options.cancel_after is None else timedelta(seconds=options.cancel_after),
             keep=timedelta(seconds=options.keep),
             batch_id=None if options.batch_id is None else node_uuid(options.batch_id, "JobBatch", "batchId"),
