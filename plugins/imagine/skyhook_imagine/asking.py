@@ -100,12 +100,13 @@ async def live(info: Info, given: ImagineLiveInput) -> Asked:
     if not 1 <= given.frames <= MOST_FRAMES:
         raise InvalidInput(f"frames is 1 to {MOST_FRAMES}.", field="frames")
     known = await known_model(info, given.model)
-    key = info.context.next_idempotency_key(given.idempotency_key)
-    request = Live(prompt=given.prompt, strength=given.strength, count=given.frames, **_sampling(given, key))
+    sampling = _sampling(given, None)
+    request = Live(prompt=given.prompt, strength=given.strength, count=given.frames, **sampling)
     with functions_errors():
         check_images(_image_request(known, request), known.abilities)
         check_images(ImageRequest(known.model.location, given.prompt, init=GIVEN), known.abilities)
-    return _asked(info, "imagineLive", request, {IMAGES: request.count}, known.model, key)
+    # Without an idempotency key, under which every frame would be stored.
+    return _asked(info, "imagineLive", request, {IMAGES: request.count}, known.model, None)
 
 
 async def video(info: Info, given: ImagineVideoInput) -> Asked:

@@ -18,7 +18,8 @@ LONGEST_PROMPT = 2000
 MOST_IMAGES = 8
 MOST_STEPS = 200
 MOST_GUIDANCE = 50
-MOST_SEED = 2**53 - 1
+MOST_SEED = 2**53 - 1000
+"""The pictures of one request have the seeds from its own on, and a seed is at most 2**53 - 1."""
 MOST_FPS = 60
 PICTURES = ("image/png", "image/jpeg", "image/webp")
 VIDEO = "video/mp4"
@@ -80,8 +81,8 @@ def checked_seed(seed: int | None, idempotency_key: str | None) -> int:
     """
     if seed is None:
         return random.Random(idempotency_key).getrandbits(32)  # noqa: S311 - nothing secret depends on it
-    if not 0 <= seed <= MOST_SEED - MOST_IMAGES:
-        raise InvalidInput("seed is 0 to 9007199254740983.", field="seed")
+    if not 0 <= seed <= MOST_SEED:
+        raise InvalidInput(f"seed is 0 to {MOST_SEED}.", field="seed")
     return seed
 
 

@@ -137,10 +137,10 @@ async def _joined(run: JobRun, request: Film, pieces: list[Piece]) -> Video:
     parent: bytes | Path | None = paths[0] if request.video else None
     if request.image is not None:
         parent = await read(run, request.image)
-    provenance = Provenance(run.operation, run.model.name, run.job_id)
+    provenance = Provenance(run.operation, run.model.name, run.job_id, parent)
     poster = await run.notary.sign(poster, provenance)
     strip = await run.notary.sign(strip, provenance)
-    await run.notary.sign(whole, Provenance(run.operation, run.model.name, run.job_id, parent))
+    await run.notary.sign(whole, provenance)
     ids = {
         name: node_id("Artifact", (await run.store(content, name=name, key=name)).id)
         for name, content in (("video.mp4", whole), ("poster.png", poster), ("strip.jpg", strip))

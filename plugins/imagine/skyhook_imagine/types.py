@@ -122,9 +122,6 @@ class _Sampling:
     guidance: float | None = strawberry.field(
         default=None, description="How closely the prompt is followed, 0 to 50; default: the model's."
     )
-    idempotency_key: str | None = strawberry.field(
-        default=None, description="The same as the header Idempotency-Key, for transports without headers."
-    )
 
 
 @strawberry.input(description="Pictures from a prompt.")
@@ -134,6 +131,9 @@ class ImagineGenerateInput(_Sampling):
     prompt: str = strawberry.field(description="1 to 2000 characters.")
     model: str = strawberry.field(default="skyhook-scenes", description="One that imagineModels lists.")
     count: int = strawberry.field(default=1, description="1 to 8 pictures, each with the next seed.")
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="The same as the header Idempotency-Key, for transports without headers."
+    )
 
 
 @strawberry.input(
@@ -155,6 +155,9 @@ class ImagineEditInput(_Sampling):
     )
     model: str = strawberry.field(default="skyhook-scenes", description="One that imagineModels lists.")
     count: int = strawberry.field(default=1, description="1 to 8 pictures, each with the next seed.")
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="The same as the header Idempotency-Key, for transports without headers."
+    )
 
 
 @strawberry.input(description="A picture enlarged.")
@@ -168,7 +171,9 @@ class ImagineUpscaleInput:
     )
     prompt: str | None = strawberry.field(default=None, description="What it shows, for some models.")
     seed: BigInt | None = None
-    idempotency_key: str | None = None
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="The same as the header Idempotency-Key, for transports without headers."
+    )
 
 
 @strawberry.input(description="How video is made.")
@@ -180,6 +185,9 @@ class _Filming(_Sampling):
     )
     frames: int | None = None
     fps: int | None = strawberry.field(default=None, description="1 to 60; default: the model's.")
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="The same as the header Idempotency-Key, for transports without headers."
+    )
     model: str = strawberry.field(default="skyhook-scenes-video", description="One that imagineModels lists.")
 
 
@@ -212,7 +220,9 @@ class ImagineExtendInput:
     seed: BigInt | None = None
     steps: int | None = None
     guidance: float | None = None
-    idempotency_key: str | None = None
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="The same as the header Idempotency-Key, for transports without headers."
+    )
 
 
 @strawberry.input(description="A live session: pictures one after the other, each made from the one before.")
