@@ -33,7 +33,7 @@ QUERIES = [
     "{ webhookEvents(first: 50) { edges { node { type body } } } }",
     """{ webhookEndpoints(last: 1) { edges { node {
          deliveries(first: 50) { edges { node { event { type } endpoint { url } } } } } } } }""",
-    "{ jobs(first: 50) { edges { node { state queuePosition artifacts { name url } } } } }",
+    "{ jobs(first: 50) { edges { node { state preview queuePosition artifacts { name url } } } } }",
     "{ artifacts(first: 50) { edges { node { id name url } } } }",
     "{ chatConversations(first: 50) { edges { node { title } } } }",
 ]
