@@ -17,6 +17,7 @@ from skyhook.graphql.budget import Unlimited
 from skyhook.graphql.context import Context
 from skyhook.graphql.engine import ANSWERS, Engine, Request
 from skyhook.graphql.limits import Limits
+from skyhook.jobs.models import Job
 from skyhook.keys.service import KeyLimits
 from skyhook.operations.caller import Caller
 from skyhook.plugins.host import PluginHost
@@ -32,6 +33,7 @@ QUERIES = [
     "{ webhookEvents(first: 50) { edges { node { type body } } } }",
     """{ webhookEndpoints(last: 1) { edges { node {
          deliveries(first: 50) { edges { node { event { type } endpoint { url } } } } } } } }""",
+    "{ jobs(first: 50) { edges { node { state preview queuePosition artifacts { name url } } } } }",
     "{ artifacts(first: 50) { edges { node { id name url } } } }",
     "{ chatConversations(first: 50) { edges { node { title } } } }",
 ]
@@ -58,9 +60,24 @@ async def add_rows(services: Services, caller: Caller, count: int) -> None:
         await services.webhooks.endpoints.create(caller, "https://1.1.1.1/hook")
         async with services.database.write() as session:
             await services.webhooks.publish(session, caller.organization_id, "job.failed", {}, key=stamp)
+        async with services.database.write() as session:
+            session.add(waiting_job(caller))
         await services.artifacts.put(caller.organization_id, stamp.encode(), name="a.txt")
         create = f'mutation {{ chatConversationCreate(title: "Talk {number}") {{ id }} }}'
         await run(services, caller, create)
+
+
+def waiting_job(caller: Caller) -> Job:
+    return Job(
+        organization_id=caller.organization_id,
+        plugin="some",
+        operation="someWork",
+        request=b"{}",
+        at_most={},
+        holds=[],
+        quantities={},
+        keep_s=60,
+    )
 
 
 async def run(services: Services, caller: Caller, query: str) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.conftest import Cluster
 from tests.serving import Server
+
+from tests.conftest import Cluster
 
 WORD = 1_000_000
 """The price of the probe's meter, in nano-dollars."""

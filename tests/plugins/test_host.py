@@ -13,7 +13,7 @@ from sqlalchemy import Column, Integer, MetaData, Table
 from skyhook.plugins.checks import check
 from skyhook.plugins.errors import PluginBroken
 from skyhook.plugins.host import GROUP, PluginHost
-from skyhook.plugins.manifest import Meter, Model, Operation, Plugin, Scope
+from skyhook.plugins.manifest import JobSpec, Meter, Model, Operation, Plugin, Scope
 
 GOOD = Plugin(
     name="weather",
@@ -99,6 +99,7 @@ def test_the_second_plugin_of_one_name_is_refused(modules: Path) -> None:
         (replace(GOOD, scopes=(Scope("weather:other", "x"),)), "doesn't declare"),
         (replace(GOOD, meters=()), "doesn't declare"),
         (replace(GOOD, functions=(int,)), "not marked"),
+        (replace(GOOD, operations=(replace(GOOD.operations[0], job=JobSpec(dict, dict, print)),)), "Structs"),
     ],
 )
 def test_a_manifest_that_does_not_hold_together_is_refused(manifest: Plugin, reason: str) -> None:

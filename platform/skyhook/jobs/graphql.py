@@ -12,7 +12,6 @@ from uuid import UUID
 import msgspec
 import strawberry
 from sqlalchemy import Select, select
-from sqlalchemy.orm import undefer
 
 from skyhook.artifacts.graphql import Artifact
 from skyhook.artifacts.models import Artifact as StoredArtifact
@@ -68,7 +67,6 @@ class Job(ByUuid, Node):
     priority: JobPriority
     progress: float = strawberry.field(description="From 0 to 1.")
     stage: str = strawberry.field(description="What it does now.")
-    preview: str | None = strawberry.field(description="A small picture of what is being made: a data URI.")
     result: JSON | None = strawberry.field(description="What it gave; its files are in `artifacts`.")
     error: JobError | None
     held: BigInt = strawberry.field(description="Nano-dollars: the most that it can cost.")
@@ -84,7 +82,7 @@ class Job(ByUuid, Node):
 
     @classmethod
     def of(cls, job: models.Job) -> Job:
-        """The GraphQL form of a row whose preview is loaded."""
+        """The GraphQL form of a row."""
         return cls(
             id=str(job.id),
             operation=job.operation,
@@ -93,7 +91,6 @@ class Job(ByUuid, Node):
             priority=JobPriority(job.priority),
             progress=job.progress,
             stage=job.stage,
-            preview=_data_uri(job.preview),
             result=None if job.result is None else msgspec.json.decode(job.result),
             error=_error(job),
             held=cast("BigInt", job.held),
@@ -113,6 +110,11 @@ class Job(ByUuid, Node):
         """Jobs of the caller's organization."""
         info.context.caller.require(JOBS_READ)
         return _jobs(info).where(models.Job.id.in_(ids))
+
+    @strawberry.field(description="A small picture of what is being made: a data URI.")
+    async def preview(self, info: Info) -> str | None:
+        """The latest preview."""
+        return await info.context.loader(_load_previews).load(UUID(self.id))
 
     @strawberry.field(description="Its place in the organization's queue, from 1; null once it has begun.")
     async def queue_position(self, info: Info) -> int | None:
@@ -285,8 +287,7 @@ async def submit_job(info: Info, asked: Asked, options: JobOptions | None) -> Jo
 
 
 def _jobs(info: Info) -> Select[Any]:
-    query = select(models.Job).where(models.Job.organization_id == info.context.caller.organization_id)
-    return query.options(undefer(models.Job.preview))
+    return select(models.Job).where(models.Job.organization_id == info.context.caller.organization_id)
 
 
 async def _page(info: Info, query: Select[Any], page: Page) -> Connection[Job]:
@@ -298,6 +299,15 @@ async def _page(info: Info, query: Select[Any], page: Page) -> Connection[Job]:
 async def _load_positions(context: Context, ids: list[UUID]) -> list[int | None]:
     places = await context.services.jobs.positions(context.caller.organization_id)
     return [places.get(one) for one in ids]
+
+
+async def _load_previews(context: Context, ids: list[UUID]) -> list[str | None]:
+    query = select(models.Job.id, models.Job.preview).where(
+        models.Job.id.in_(ids), models.Job.organization_id == context.caller.organization_id
+    )
+    async with context.services.database.read() as session:
+        found = {row[0]: row[1] for row in await session.execute(query)}
+    return [_data_uri(found.get(one)) for one in ids]
 
 
 async def _load_artifacts(context: Context, ids: list[UUID]) -> list[list[Artifact]]:

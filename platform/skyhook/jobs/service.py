@@ -12,7 +12,6 @@ import msgspec
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import undefer
 
 from skyhook.billing import Billing, IdempotencyKeyReused
 from skyhook.billing.reservations import Reservation
@@ -130,10 +129,10 @@ class Jobs:
         return job
 
     async def get(self, caller: Caller, job_id: UUID) -> Job:
-        """A job of the caller's organization, with its preview. Raises JobNotFound."""
+        """A job of the caller's organization. Raises JobNotFound."""
         async with self._database.read() as session:
             query = select(Job).where(Job.id == job_id, Job.organization_id == caller.organization_id)
-            job = (await session.scalars(query.options(undefer(Job.preview)))).one_or_none()
+            job = (await session.scalars(query)).one_or_none()
         if job is None:
             raise JobNotFound("This organization never had such a job.")
         return job
@@ -252,7 +251,7 @@ class Jobs:
                 Job.organization_id == asked.caller.organization_id,
                 Job.idempotency_key == asked.idempotency_key,
             )
-            job = (await session.scalars(query.options(undefer(Job.preview)))).one_or_none()
+            job = (await session.scalars(query)).one_or_none()
         if job is not None and (job.operation, job.fingerprint) != (asked.operation, asked.fingerprint):
             raise IdempotencyKeyReused(
                 "This idempotency key belongs to another request. Use a new key for a new request.",
@@ -278,7 +277,6 @@ class Jobs:
             state=JobState.QUEUED,
             priority=wishes.priority,
             request=msgspec.json.encode(asked.arguments),
-            preview=None,
             at_most=dict(asked.at_most),
             quantities={},
             deadline_at=at + wishes.cancel_after if wishes.cancel_after else None,

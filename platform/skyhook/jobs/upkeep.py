@@ -24,7 +24,7 @@ TICK_S = 1.0
 BEAT_EVERY = timedelta(seconds=5)
 DEAD_AFTER = timedelta(seconds=30)
 """How long a process may be silent before others go on with its jobs."""
-SWEEP_EVERY = timedelta(seconds=30)
+SWEEP_EVERY = timedelta(seconds=10)
 BATCH = 100
 
 _log = logging.getLogger(__name__)

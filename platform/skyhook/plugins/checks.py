@@ -6,6 +6,8 @@ import keyword
 import re
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 from skyhook.function import spec_of
 from skyhook.plugins.errors import PluginBroken
 from skyhook.plugins.manifest import API, Plugin
@@ -82,6 +84,11 @@ def _check_operations(plugin: Plugin) -> None:
                 plugin.name,
                 f"{operation.name} asks for the scope {operation.scope!r}, which it doesn't declare",
             )
+        shapes = (operation.job.request, operation.job.result) if operation.job else ()
+        for shape in shapes:
+            if not (isinstance(shape, type) and issubclass(shape, Struct)):
+                reason = f"the job of {operation.name} takes and gives msgspec Structs, not {shape!r}"
+                raise PluginBroken(plugin.name, reason)
         for meter in operation.meters:
             if meter not in meters:
                 raise PluginBroken(
