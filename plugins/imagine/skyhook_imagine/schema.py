@@ -46,39 +46,39 @@ class ImagineMutation:
     """Root fields that submit jobs, and the one that steers a live session."""
 
     @strawberry.mutation(description="Makes pictures from a prompt. Result: `{ images }`.")
-    async def imagine_generate(self, info: Info, input: ImagineGenerateInput, options: Options = None) -> Job:
+    async def imagine_generate(self, info: Info, input: ImagineGenerateInput, job: Options = None) -> Job:
         """A queued job."""
-        return await submit_job(info, await asking.generate(info, input), options)
+        return await submit_job(info, await asking.generate(info, input), job)
 
     @strawberry.mutation(description="Makes pictures from a picture. Result: `{ images }`.")
-    async def imagine_edit(self, info: Info, input: ImagineEditInput, options: Options = None) -> Job:
+    async def imagine_edit(self, info: Info, input: ImagineEditInput, job: Options = None) -> Job:
         """A queued job."""
-        return await submit_job(info, await asking.edit(info, input), options)
+        return await submit_job(info, await asking.edit(info, input), job)
 
     @strawberry.mutation(description="Enlarges a picture. Result: `{ images }` with the one picture.")
-    async def imagine_upscale(self, info: Info, input: ImagineUpscaleInput, options: Options = None) -> Job:
+    async def imagine_upscale(self, info: Info, input: ImagineUpscaleInput, job: Options = None) -> Job:
         """A queued job."""
-        return await submit_job(info, await asking.upscale(info, input), options)
+        return await submit_job(info, await asking.upscale(info, input), job)
 
     @strawberry.mutation(
         description="Makes a video from a prompt, of up to 20 minutes. Result: `{ video poster strip ... }`."
     )
-    async def imagine_video(self, info: Info, input: ImagineVideoInput, options: Options = None) -> Job:
+    async def imagine_video(self, info: Info, input: ImagineVideoInput, job: Options = None) -> Job:
         """A queued job."""
-        return await submit_job(info, await asking.video(info, input), options)
+        return await submit_job(info, await asking.video(info, input), job)
 
     @strawberry.mutation(description="Makes a video that begins with a picture. Result as of imagineVideo.")
-    async def imagine_animate(self, info: Info, input: ImagineAnimateInput, options: Options = None) -> Job:
+    async def imagine_animate(self, info: Info, input: ImagineAnimateInput, job: Options = None) -> Job:
         """A queued job."""
-        return await submit_job(info, await asking.animate(info, input), options)
+        return await submit_job(info, await asking.animate(info, input), job)
 
     @strawberry.mutation(
         description="Goes on with a video; gives the whole one, and charges for what is new. Result as of "
         "imagineVideo."
     )
-    async def imagine_extend(self, info: Info, input: ImagineExtendInput, options: Options = None) -> Job:
+    async def imagine_extend(self, info: Info, input: ImagineExtendInput, job: Options = None) -> Job:
         """A queued job."""
-        return await submit_job(info, await asking.extend(info, input), options)
+        return await submit_job(info, await asking.extend(info, input), job)
 
     @strawberry.mutation(
         description="Changes the prompt of a live session from its next frame on; gives back the prompt."
