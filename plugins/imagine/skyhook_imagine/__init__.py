@@ -1,6 +1,6 @@
 """The imagine plugin: pictures and video, made, changed, enlarged and continued."""
 
-from skyhook.plugin import JobSpec, Meter, Model, Operation, Plugin, Scope
+from skyhook.plugin import JobSpec, Meter, Operation, Plugin, Scope
 from skyhook_functions.imagine.image_model import ImageModel
 from skyhook_functions.imagine.picture_tools import Pictures as PictureTools
 from skyhook_functions.imagine.video_model import VideoModel
@@ -39,22 +39,6 @@ plugin = Plugin(
     scopes=(
         Scope(GENERATE, "Make pictures and video"),
         Scope(READ, "See the models that make them"),
-    ),
-    models=(
-        Model(
-            name="skyhook-scenes",
-            title="Skyhook Scenes",
-            location="skyhook_functions:weights/skyhook-scenes",
-            tier="small",
-            description="A small bundled model of simple scenes, trained from scratch; see its model card.",
-        ),
-        Model(
-            name="skyhook-scenes-video",
-            title="Skyhook Scenes Video",
-            location="skyhook_functions:weights/skyhook-scenes-video",
-            tier="small",
-            description="A small bundled model of moving scenes, trained from scratch; see its model card.",
-        ),
     ),
     tables=Base.metadata,
     migrations="skyhook_imagine:migrations",
