@@ -2,9 +2,9 @@
 
     PYTHONPATH=. python benchmarks/pictures.py [--pictures 10] [--minutes 10] [--kills 2]
 
-A picture takes from submitting its job to its end. The long video is one job; its server and its worker are
-killed (-9) at random moments and started again. The bytes of every segment seen before a kill must be what they
-were, the video must have its length, and it must have been charged once.
+A picture takes from submitting its job to its end. The long video is one job; its server and its worker
+are killed (-9) at random moments and started again. The bytes of every segment seen before a kill must be
+what they were, the video must have its length, and it must have been charged once.
 """
 
 from __future__ import annotations
