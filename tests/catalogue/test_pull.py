@@ -333,7 +333,7 @@ def test_what_is_wrong_in_the_command_is_said_before_anything_is_asked_of_the_hu
     assert "already" in server.refused("pull", "skyhook-small", "--from", "acme/Small")
     assert "not '../up'" in server.refused("pull", "../up", "--from", "acme/Small")
     assert "not 'acme'" in server.refused("pull", "some", "--from", "acme")
-    assert "no plugin 'imagine'" in server.refused("pull", "acme/Small", "--plugin", "imagine")
+    assert "no plugin 'absent'" in server.refused("pull", "acme/Small", "--plugin", "absent")
     assert "no meter 'chat.words'" in server.refused("pull", "acme/Small", "--price", "chat.words=1")
     assert hub.seen == []
 

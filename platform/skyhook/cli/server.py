@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import socket
+from contextlib import suppress
 
 import click
 import uvicorn
@@ -31,10 +32,9 @@ def _step(text: str) -> None:
 def up() -> None:
     """Set up what is missing, start the server, make a first real call and keep serving."""
     _require_free_port(configuration())
-    try:
+    with suppress(KeyboardInterrupt):  # the server may have ended by itself before it is raised
         run_loop(_up(build_services()))
-    except KeyboardInterrupt:
-        _step("Stopped; `make up` goes on with the same data")
+    _step("Stopped; `make up` goes on with the same data")
 
 
 async def _up(services: Services) -> None:
@@ -72,10 +72,9 @@ def init() -> None:
 @click.command()
 def serve() -> None:
     """Serve the API. The database must be up to date: see `skyhook migrate`."""
-    try:
+    with suppress(KeyboardInterrupt):
         run_loop(_serve(build_services()))
-    except KeyboardInterrupt:
-        _step("Stopped")
+    _step("Stopped")
 
 
 async def _serve(services: Services) -> None:
