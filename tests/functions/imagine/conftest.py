@@ -14,7 +14,9 @@ from skyhook_functions.imagine.small.network import Network, Shape
 from skyhook_functions.imagine.small.words import Words
 
 WEIGHTS = Path(__file__).parents[3] / "functions" / "skyhook_functions" / "weights"
-TINY = Shape(vocabulary=6, size=24, patch=12, width=16, depth=2, heads=2, hidden=16, text_depth=1, words=6, slots=2)
+TINY = Shape(
+    vocabulary=6, size=24, patch=12, width=16, depth=2, heads=2, hidden=16, text_depth=1, words=6, slots=2
+)
 
 
 def save_random(folder: Path, model_type: str, shape: Shape) -> Path:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.functions.imagine.conftest import WEIGHTS
 
 from skyhook_functions.imagine.small.flow import Pixels
 from skyhook_functions.imagine.small.images import ImageRequest, ImageStep, SmallImagine
 from skyhook_functions.training.imagine.checker import judge, look
 from skyhook_functions.training.imagine.scenes import Description, Kind, held
-from tests.functions.imagine.conftest import WEIGHTS
 
 START = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
 
@@ -86,7 +86,9 @@ def test_little_strength_changes_little(tiny_image: Path) -> None:
 def test_what_is_not_masked_stays_as_it_is(tiny_image: Path) -> None:
     mask = np.zeros((24, 24), dtype=bool)
     mask[5:15, 8:20] = True
-    result = images(SmallImagine(tiny_image), ImageRequest("a red star", start=START, mask=mask, strength=1.0))
+    result = images(
+        SmallImagine(tiny_image), ImageRequest("a red star", start=START, mask=mask, strength=1.0)
+    )
     assert np.array_equal(result[0][~mask], START[~mask])
     assert not np.array_equal(result[0][mask], START[mask])
 

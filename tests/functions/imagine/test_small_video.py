@@ -31,7 +31,9 @@ def test_the_same_request_gives_the_same_bytes(tiny_video: Path) -> None:
     request = VideoRequest("a red star", seed=3, given=GIVEN[:3])
     one, other = (frames(SmallVideo(tiny_video), request) for _ in range(2))
     assert np.array_equal(one, other)
-    assert not np.array_equal(one, frames(SmallVideo(tiny_video), VideoRequest("a red star", seed=4, given=GIVEN[:3])))
+    assert not np.array_equal(
+        one, frames(SmallVideo(tiny_video), VideoRequest("a red star", seed=4, given=GIVEN[:3]))
+    )
 
 
 def test_the_last_given_frames_are_those_continued(tiny_video: Path) -> None:
