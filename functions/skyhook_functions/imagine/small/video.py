@@ -36,8 +36,8 @@ class SmallVideo:
     """A loaded `skyhook-scenes-video`. Not for several threads at a time.
 
     The same request gives the same bytes on the same machine with the same number of torch threads. The model
-    sees `1 + n * f` frames at a time: a first one and moments of f frames. Of the given frames it uses as many
-    of the last as make up such a number, at most `context`.
+    sees `1 + n * f` frames at a time: a first one and moments of f frames. Of the given frames it uses as
+    many of the last as make up such a number, at most `context`.
     """
 
     def __init__(self, folder: Path) -> None:
