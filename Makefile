@@ -23,11 +23,14 @@ format: .venv/ready
 bench: .venv/ready
 	$(BIN)/python benchmarks/run.py
 
+# `make train MODEL=imagine` and `make eval MODEL=imagine` for pictures; with ARGS=--video for video.
+MODEL ?= chat
+
 train: .venv/ready
-	$(BIN)/python -m skyhook_functions.training.chat.train
+	$(BIN)/python -m skyhook_functions.training.$(MODEL).train $(ARGS)
 
 eval: .venv/ready
-	$(BIN)/python -m skyhook_functions.training.chat.evaluate
+	$(BIN)/python -m skyhook_functions.training.$(MODEL).evaluate $(ARGS)
 
 schema: .venv/ready
 	$(BIN)/skyhook schema export > schema.graphql

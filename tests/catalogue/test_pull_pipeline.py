@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.catalogue.hub import Hub, Repository
 from tests.catalogue.test_pull import Pulling, files, folder, hub, prepared, server
-from tests.functions.imagine.conftest import Folders, checkpoints
+from tests.functions.imagine.checkpoints import Folders, checkpoints
 
 from skyhook_functions.imagine.image_model import ImageModel
 from skyhook_functions.imagine.messages import Image, ImageRequest

@@ -7,7 +7,7 @@ from typing import Any
 
 import diffusers
 import torch
-from tests.functions.imagine.conftest import (
+from tests.functions.imagine.checkpoints import (
     WIDTH,
     byte_tokenizer,
     clip_config,
@@ -364,4 +364,4 @@ IN_FIXTURES = {
     "StableVideoDiffusionPipeline",
     "LTXPipeline",
 }
-"""Those of `conftest.CHECKPOINTS`."""
+"""Those of `checkpoints.CHECKPOINTS`."""

@@ -12,7 +12,7 @@ from typing import Any
 import diffusers
 import pytest
 from diffusers.pipelines import auto_pipeline
-from tests.functions.imagine.conftest import SIDE, Folders
+from tests.functions.imagine.checkpoints import SIDE, Folders
 from tests.functions.imagine.refusals import refused
 
 from skyhook_functions.imagine.abilities import describe

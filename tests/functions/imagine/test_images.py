@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from PIL import Image as PillowImage
 from PIL import ImageDraw
 from safetensors.torch import load_file, save_file
-from tests.functions.imagine.conftest import SIDE, Folders
+from tests.functions.imagine.checkpoints import SIDE, Folders
 from tests.functions.imagine.drawn import decoded, difference, encoded, picture
 from tests.functions.imagine.refusals import refused
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from tests.functions.imagine.conftest import SIDE, Folders
+from tests.functions.imagine.checkpoints import SIDE, Folders
 from tests.functions.imagine.drawn import decoded, difference, encoded, picture
 from tests.functions.imagine.refusals import refused
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from tests.functions.imagine.conftest import Folders
+from tests.functions.imagine.checkpoints import Folders
 from tests.functions.imagine.drawn import encoded, picture
 
 from skyhook.compute import errors

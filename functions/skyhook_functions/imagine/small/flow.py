@@ -73,7 +73,7 @@ def walk(
 ) -> Iterator[tuple[float, Tensor, Tensor]]:
     """Follow the flow; after each step yield the time, the frames at that time and what they will become.
 
-    `noisy` is [T, frames, 3, H, W]. The first may be `known` [k, frames, 3, H, W]: they stay as they are.
+    `noisy` is [T, frames, 3, H, W]. The first may be `known` [k, frames, 3, H, W]: they stay clean.
     """
     given = 0 if known is None else len(known)
     for now, then in itertools.pairwise(times):

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 
-from skyhook_functions.imagine.small.checkpoint import IMAGE_TYPE
+from skyhook_functions.imagine.small.checkpoint import IMAGE_TYPE, VIDEO_TYPE
 from skyhook_functions.imagine.small.flow import Pixels
 from skyhook_functions.imagine.small.images import ImageRequest, SmallImagine
 from skyhook_functions.training.imagine.checker import Verdict, judge, look
+from skyhook_functions.training.imagine.evaluate_video import score_videos
 from skyhook_functions.training.imagine.scenes import UNSEEN, Description, description
+from skyhook_functions.training.imagine.sheets import sheet
 from skyhook_functions.training.imagine.train import WEIGHTS
 from skyhook_functions.training.imagine.wording import caption
 
@@ -95,16 +95,6 @@ def write_card(card: Path, text: str) -> None:
     card.write_text(re.sub(pattern, lambda _: new, old, flags=re.DOTALL), encoding="utf-8")
 
 
-def sheet(pictures: list[Pixels], columns: int, file: Path) -> None:
-    """Write pictures side by side, for a person to look at."""
-    blank = np.zeros_like(pictures[0])
-    padded = pictures + [blank] * (-len(pictures) % columns)
-    rows = [
-        np.concatenate(padded[start : start + columns], axis=1) for start in range(0, len(padded), columns)
-    ]
-    Image.fromarray(np.concatenate(rows)).save(file)
-
-
 def draw_all(
     model: SmallImagine, every: list[Case], steps: int | None, guidance: float | None
 ) -> list[Result]:
@@ -119,42 +109,35 @@ def draw_all(
 def score_pictures(options: argparse.Namespace) -> str:
     """Score `skyhook-scenes`."""
     model = SmallImagine(options.weights / IMAGE_TYPE)
-    every = list(cases(options.count, options.seed, held=not options.trained))
+    every = list(cases(options.count or 400, options.seed, held=not options.trained))
     began = time.monotonic()
     results = draw_all(model, every, options.steps, options.guidance)
     print(f"{(time.monotonic() - began) / len(every):.2f} s a picture")
     for one in [one for one in results if not one.verdict.everything][: options.show]:
-        print(
-            one.case.text,
-            "|",
-            one.case.said,
-            "|",
-            [name for name, good in vars(one.verdict).items() if not good],
-        )
+        print(one.case.text, "|", *(name for name, good in vars(one.verdict).items() if not good))
     if options.sheet:
         sheet([one.picture for one in results], SHEET_COLUMNS, options.sheet)
     return table(results)
 
 
 def main() -> None:
-    """Score, print, write the cards."""
+    """Score, print, write the card."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--video", action="store_true", help="score the model of video")
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
-    parser.add_argument("--count", type=int, default=400, help="captions")
+    parser.add_argument("--count", type=int, help="captions: 400, or 60 for each use of video")
     parser.add_argument("--seed", type=int, default=17)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--guidance", type=float)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument(
-        "--trained", action="store_true", help="score trained combinations and phrasings; no card"
-    )
-    parser.add_argument("--show", type=int, default=0, help="captions of wrong pictures to print")
+    parser.add_argument("--trained", action="store_true", help="trained combinations and phrasings; no card")
+    parser.add_argument("--show", type=int, default=0, help="captions of wrong ones to print")
     parser.add_argument("--sheet", type=Path, help="picture file to which to write what was drawn")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    text = score_pictures(options)
+    text = score_videos(options) if options.video else score_pictures(options)
     print(text)
-    card = options.weights / IMAGE_TYPE / "README.md"
+    card = options.weights / (VIDEO_TYPE if options.video else IMAGE_TYPE) / "README.md"
     if card.exists() and not options.trained:
         write_card(card, text)
 

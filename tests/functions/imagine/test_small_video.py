@@ -1,0 +1,58 @@
+"""`SmallVideo` on a tiny model of random weights, and what the shipped one films."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skyhook_functions.imagine.small.flow import Pixels
+from skyhook_functions.imagine.small.video import SmallVideo, VideoRequest
+
+GIVEN = np.random.default_rng(0).integers(0, 256, (9, 24, 24, 3), dtype=np.uint8)
+
+
+def frames(model: SmallVideo, request: VideoRequest) -> Pixels:
+    *_, step = model.segment(request)
+    return step.frames
+
+
+def test_only_new_frames_come_out(tiny_video: Path) -> None:
+    model = SmallVideo(tiny_video)
+    assert (model.frames_per_segment, model.context) == (7, 5)
+    for given, used in ((0, 0), (1, 1), (2, 1), (3, 3), (4, 3), (5, 5), (9, 5)):
+        assert model.used(given) == used
+        result = frames(model, VideoRequest("a red star", given=GIVEN[:given]))
+        assert result.shape == (model.new_frames(given), 24, 24, 3) == (7 - used, 24, 24, 3)
+
+
+def test_the_same_request_gives_the_same_bytes(tiny_video: Path) -> None:
+    request = VideoRequest("a red star", seed=3, given=GIVEN[:3])
+    one, other = (frames(SmallVideo(tiny_video), request) for _ in range(2))
+    assert np.array_equal(one, other)
+    assert not np.array_equal(
+        one, frames(SmallVideo(tiny_video), VideoRequest("a red star", seed=4, given=GIVEN[:3]))
+    )
+
+
+def test_the_last_given_frames_are_those_continued(tiny_video: Path) -> None:
+    model = SmallVideo(tiny_video)
+    many, few = (frames(model, VideoRequest("a red star", given=given)) for given in (GIVEN, GIVEN[-5:]))
+    assert np.array_equal(many, few)
+    assert not np.array_equal(many, frames(model, VideoRequest("a red star", given=GIVEN[:5])))
+
+
+def test_a_stopped_film_computes_no_more(tiny_video: Path) -> None:
+    model = SmallVideo(tiny_video)
+    filming = model.segment(VideoRequest("a red star"))
+    step = next(filming)
+    filming.close()
+    assert (step.done, step.total) == (1, 4)
+    assert step.frames.shape == (7, 24, 24, 3)
+    assert list(filming) == []
+
+
+def test_frames_of_another_size_are_refused(tiny_video: Path) -> None:
+    with pytest.raises(ValueError, match="24 x 24"):
+        next(SmallVideo(tiny_video).segment(VideoRequest("a star", given=GIVEN[:, :12])))
