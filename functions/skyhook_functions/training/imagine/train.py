@@ -28,7 +28,7 @@ from skyhook_functions.imagine.small.words import Words
 from skyhook_functions.training.imagine.batches import Batch, Sampler, Stream, picture
 from skyhook_functions.training.imagine.films import trained_film
 from skyhook_functions.training.imagine.meaning import Quiz
-from skyhook_functions.training.imagine.train_codec import trained_codec
+from skyhook_functions.training.imagine.train_codec import sharpen, trained_codec
 from skyhook_functions.training.imagine.wording import vocabulary
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
@@ -103,8 +103,8 @@ def loss_of(
     network: nn.Module, codec: Codec, quiz: Quiz, recipe: Recipe, batch: Batch
 ) -> tuple[Tensor, Tensor]:
     """Mean squared error of the flow's direction where it is learned, and the loss of the quiz."""
-    with torch.no_grad():
-        cells = codec.encode(batch.frames)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        cells = codec.encode(batch.frames).float()
     told = torch.rand(len(batch.ids)) >= CAPTIONS_DROPPED
     times, learned = times_of(batch.later, recipe)
     at = times[..., None, None, None, None]
@@ -269,7 +269,10 @@ def main() -> None:
         "--minutes", type=float, help="the length of the run in place of steps, all parts together"
     )
     parser.add_argument(
-        "--codec-minutes", type=float, default=10.0, help="before all else, if there is none yet"
+        "--codec-minutes", type=float, default=20.0, help="before all else, if there is none yet"
+    )
+    parser.add_argument(
+        "--sharpen-minutes", type=float, default=0.0, help="train the decoder of the codec further"
     )
     parser.add_argument("--batch", type=int, help="64 pictures or 8 videos")
     parser.add_argument("--seed", type=int, default=1)
@@ -288,6 +291,8 @@ def main() -> None:
     folder = options.checkpoints / recipe.model_type
     folder.mkdir(parents=True, exist_ok=True)
     codec = trained_codec(options.checkpoints, options.seed, 60 * options.codec_minutes)
+    if options.sharpen_minutes:
+        sharpen(codec, options.checkpoints, options.seed + 1, 60 * options.sharpen_minutes)
     run = Run(recipe, words, codec, folder, options.seed)
     if options.video:
         run.start_from(load(options.out / IMAGE_TYPE, IMAGE_TYPE).network)

@@ -3,11 +3,12 @@
 import json
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from skyhook_functions.imagine.small.codec import Codec
@@ -60,6 +61,18 @@ def loss_of(codec: Codec, clean: Tensor) -> tuple[Tensor, Tensor]:
     """
     cells = codec.encode(clean)
     cells = cells / cells.square().mean(dim=(0, 2, 3), keepdim=True).sqrt()
+    return error_of(codec, clean, cells)
+
+
+def decoder_loss_of(codec: Codec, clean: Tensor) -> tuple[Tensor, Tensor]:
+    """The same for the decoder alone, with the cells as they are."""
+    with torch.no_grad():
+        cells = codec.encode(clean)
+    return error_of(codec, clean, cells)
+
+
+def error_of(codec: Codec, clean: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
+    """What decoding noisy cells gets wrong: the loss, and the mean absolute error."""
     pixels = codec.decode(cells + NOISE * torch.randn_like(cells))
     wrong = functional.l1_loss(pixels, clean)
     return wrong + functional.mse_loss(pixels, clean), wrong
@@ -78,20 +91,18 @@ def measure(codec: Codec, seed: int) -> None:
     codec.spread.copy_(cells.std(dim=(0, 2, 3))[:, None, None])
 
 
-def trained_codec(folder: Path, seed: int, seconds: float) -> Codec:
-    """The codec of a folder of checkpoints, trained there for so long if there is none."""
-    codec = Codec()
-    file = folder / FILE
-    if file.exists():
-        codec.load_state_dict(torch.load(file, weights_only=True))
-        return codec
+Loss = Callable[[Codec, Tensor], tuple[Tensor, Tensor]]
+
+
+def fit(codec: Codec, weights: list[nn.Parameter], loss_function: Loss, seed: int, seconds: float) -> None:
+    """Train some of the weights for so long, then end with a learning rate of zero."""
     codec.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(codec.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.0)
+    optimizer = torch.optim.AdamW(weights, lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.0)
     began, step, total = time.monotonic(), 0, 0.0
     while (done := (time.monotonic() - began) / seconds) < 1.0:
-        loss, wrong = loss_of(codec, pictures(seed, step * BATCH, BATCH))
+        loss, wrong = loss_function(codec, pictures(seed, step * BATCH, BATCH))
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARM_UP, 1.5 * (1.0 - done))
         optimizer.step()
         optimizer.zero_grad()
@@ -102,6 +113,22 @@ def trained_codec(folder: Path, seed: int, seconds: float) -> Codec:
                 json.dumps({"codec": step, "error": round(total / REPORT_EVERY, 4), "s": elapsed}), flush=True
             )
             total = 0.0
+
+
+def trained_codec(folder: Path, seed: int, seconds: float) -> Codec:
+    """The codec of a folder of checkpoints, trained there for so long if there is none."""
+    codec = Codec()
+    file = folder / FILE
+    if file.exists():
+        codec.load_state_dict(torch.load(file, weights_only=True))
+        return codec
+    fit(codec, list(codec.parameters()), loss_of, seed, seconds)
     measure(codec, seed)
     torch.save(codec.state_dict(), file)
     return codec
+
+
+def sharpen(codec: Codec, folder: Path, seed: int, seconds: float) -> None:
+    """Train the decoder of a finished codec further; what its cells mean stays, so networks need no training."""
+    fit(codec, list(codec.decoder.parameters()), decoder_loss_of, seed, seconds)
+    torch.save(codec.state_dict(), folder / FILE)
