@@ -11,26 +11,25 @@ import torch
 from tests.functions.imagine.checkpoints import checkpoints, images, unknown, videos
 
 from skyhook_functions.imagine.small.checkpoint import IMAGE_TYPE, VIDEO_TYPE, Checkpoint, Defaults, save
+from skyhook_functions.imagine.small.codec import Codec
 from skyhook_functions.imagine.small.network import Network, Shape
 from skyhook_functions.imagine.small.words import Words
 
 __all__ = ["checkpoints", "images", "unknown", "videos"]
 
 WEIGHTS = Path(__file__).parents[3] / "functions" / "skyhook_functions" / "weights"
-TINY = Shape(
-    vocabulary=6, size=24, patch=12, width=16, depth=2, heads=2, hidden=16, text_depth=1, words=6, slots=2
-)
+TINY = Shape(vocabulary=6, side=2, width=16, depth=2, heads=2, hidden=16, text_depth=1, words=6, slots=2)
 
 
 def save_random(folder: Path, model_type: str, shape: Shape) -> Path:
     """A model whose every weight is random, so that all of its inputs matter."""
     torch.manual_seed(0)
-    network = Network(shape)
+    network, codec = Network(shape), Codec()
     with torch.no_grad():
         for weights in network.parameters():
             weights.normal_(0.0, 0.2)
     words = Words(["a", "blue", "red", "star"])
-    save(folder, model_type, Checkpoint(network, words, Defaults(steps=4)))
+    save(folder, model_type, Checkpoint(network, codec, words, Defaults(steps=4)))
     return folder
 
 

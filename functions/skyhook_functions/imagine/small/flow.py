@@ -1,4 +1,4 @@
-"""Walking from noise to pixels along the flow that a network predicts.
+"""Walking from noise to cells along the flow that a network predicts.
 
 At time `t` a picture is `t * clean + (1 - t) * noise`. The network says what the clean picture is; the
 straight line to it is followed to the next time.
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from skyhook_functions.imagine.small.codec import Codec
 from skyhook_functions.imagine.small.network import Network
 
 Pixels = NDArray[np.uint8]
@@ -46,8 +47,20 @@ def to_pixels(values: Tensor) -> Pixels:
     return result
 
 
+@torch.inference_mode()
+def encode(codec: Codec, pixels: Pixels) -> Tensor:
+    """Pictures [n, H, W, 3] as cells [n, C, H, W]."""
+    return codec.encode(to_tensor(pixels))
+
+
+@torch.inference_mode()
+def decode(codec: Codec, cells: Tensor) -> Pixels:
+    """Cells [n, C, H, W] as pictures [n, H, W, 3]."""
+    return to_pixels(codec.decode(cells))
+
+
 class Guide:
-    """Predicts the clean frames of one sample, led towards a caption and away from another."""
+    """Predicts the clean cells of one sample, led towards a caption and away from another."""
 
     def __init__(self, network: Network, captions: Tensor, guidance: float) -> None:
         """`captions` are the word ids [2, words] of what is wanted and of what is not."""
@@ -58,7 +71,7 @@ class Guide:
 
     @torch.inference_mode()
     def __call__(self, noisy: Tensor, times: Tensor) -> Tensor:
-        """The clean frames in noisy ones [T, frames, 3, H, W] of times [T]."""
+        """The clean cells in noisy ones [T, frames, C, H, W] of times [T]."""
         count = len(self.captions)
         clean = self.network(
             noisy.expand(count, *noisy.shape), times.expand(count, *times.shape), self.captions
@@ -71,9 +84,9 @@ class Guide:
 def walk(
     guide: Guide, noisy: Tensor, times: list[float], known: Tensor | None = None
 ) -> Iterator[tuple[float, Tensor, Tensor]]:
-    """Follow the flow; after each step yield the time, the frames at that time and what they will become.
+    """Follow the flow; after each step yield the time, the cells at that time and what they will become.
 
-    `noisy` is [T, frames, 3, H, W]. The first may be `known` [k, frames, 3, H, W]: they stay clean.
+    `noisy` is [T, frames, C, H, W]. The first may be `known` [k, frames, C, H, W]: they stay clean.
     """
     given = 0 if known is None else len(known)
     for now, then in itertools.pairwise(times):

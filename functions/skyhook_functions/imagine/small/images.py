@@ -9,9 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from skyhook_functions.imagine.small.checkpoint import IMAGE_TYPE, load
-from skyhook_functions.imagine.small.flow import Guide, Pixels, noise, schedule, to_pixels, to_tensor, walk
+from skyhook_functions.imagine.small.codec import STRIDE
+from skyhook_functions.imagine.small.flow import Guide, Pixels, decode, encode, noise, schedule, walk
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class SmallImagine:
     def __init__(self, folder: Path) -> None:
         """Load from a weights folder; ValueError when it holds another kind of model."""
         self.checkpoint = load(folder, IMAGE_TYPE)
-        self.size: int = self.checkpoint.network.shape.size  # px, of the square pictures
+        self.size: int = STRIDE * self.checkpoint.network.shape.side  # px, of the square pictures
         self.steps, self.guidance = self.checkpoint.defaults.steps, self.checkpoint.defaults.guidance
 
     def images(self, request: ImageRequest) -> Iterator[ImageStep]:
@@ -72,26 +74,33 @@ class SmallImagine:
 
     def one(self, request: ImageRequest, seed: int, times: list[float]) -> Iterator[Pixels]:
         """Draw one picture by itself, so that it depends on no other; yields a preview a step."""
-        network, words = self.checkpoint.network, self.checkpoint.words
-        captions = words.encode([request.prompt, request.negative_prompt], network.shape.words)
+        network, codec, words = self.checkpoint.network, self.checkpoint.codec, self.checkpoint.words
+        shape = network.shape
+        captions = words.encode([request.prompt, request.negative_prompt], shape.words)
         guide = Guide(network, captions, self.guidance if request.guidance is None else request.guidance)
-        random = noise(seed, (1, 1, 3, self.size, self.size))
+        random = noise(seed, (1, 1, shape.numbers, shape.side, shape.side))
         if request.start is None:
-            yield from (to_pixels(clean[0, 0]) for _, _, clean in walk(guide, random, times))
+            yield from (decode(codec, clean[0])[0] for _, _, clean in walk(guide, random, times))
             return
-        start = to_tensor(request.start)
+        start = encode(codec, request.start[None])
         if request.mask is None:
             noisy = times[0] * start + (1.0 - times[0]) * random
-            yield from (to_pixels(clean[0, 0]) for _, _, clean in walk(guide, noisy, times))
+            yield from (decode(codec, clean[0])[0] for _, _, clean in walk(guide, noisy, times))
             return
-        yield from self.inpaint(guide, start, random, times, torch.from_numpy(request.mask.copy()))
+        for clean in inpainted(guide, start, random, times, torch.from_numpy(request.mask.copy())):
+            yield np.where(request.mask[..., None], decode(codec, clean)[0], request.start)
 
-    def inpaint(
-        self, guide: Guide, start: Tensor, random: Tensor, times: list[float], mask: Tensor
-    ) -> Iterator[Pixels]:
-        """Draw inside the mask [H, W] only: outside, the start [3, H, W] is put back after each step."""
-        noisy = times[0] * start + (1.0 - times[0]) * random
-        for leg in itertools.pairwise(times):
-            _, noisy, clean = next(walk(guide, noisy, list(leg)))
-            noisy = torch.where(mask, noisy, leg[1] * start + (1.0 - leg[1]) * random)
-            yield to_pixels(torch.where(mask, clean[0, 0], start))
+
+def inpainted(
+    guide: Guide, start: Tensor, random: Tensor, times: list[float], mask: Tensor
+) -> Iterator[Tensor]:
+    """Draw the cells that the mask [H, W] of pixels touches; after each step, put the others back.
+
+    `start` [1, C, h, w] and what is yielded are cells; `random` [1, 1, C, h, w] is their noise.
+    """
+    touched = functional.max_pool2d(mask[None, None].float(), STRIDE)[0] > 0
+    noisy = times[0] * start + (1.0 - times[0]) * random
+    for leg in itertools.pairwise(times):
+        _, noisy, clean = next(walk(guide, noisy, list(leg)))
+        noisy = torch.where(touched, noisy, leg[1] * start + (1.0 - leg[1]) * random)
+        yield torch.where(touched, clean[0], start)

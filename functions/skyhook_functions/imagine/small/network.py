@@ -1,9 +1,9 @@
-"""A small diffusion transformer that predicts clean pixels from noisy ones and a caption.
+"""A small diffusion transformer that predicts clean cells of a picture from noisy ones and a caption.
 
 One architecture serves pictures and video. A picture is one moment of 1 frame; a video is several moments of
 `frames` frames, whose first moment is a single frame repeated, so that any number `1 + n * frames` fits.
 
-Shapes: B samples, T moments, S patches of a moment, D width, P values of a patch.
+Shapes: B samples, T moments, C numbers of a cell, H x W cells of a frame, S = H * W, D width.
 """
 
 import math
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 TIME_WAVES = 128  # frequencies that describe a noise level
-ROTARY_BASE = 100.0  # the slowest wave turns once in about 600 patches
+ROTARY_BASE = 100.0  # the slowest wave turns once in about 600 cells
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Shape:
     """The dimensions of a network; saved in its config.json."""
 
     vocabulary: int
-    size: int = 96  # px, of the square picture
-    patch: int = 12  # px
+    side: int = 8  # cells along a side of the square picture
+    numbers: int = 12  # of a cell
     frames: int = 1  # of a moment
     moments: int = 1
     width: int = 256
@@ -33,33 +33,6 @@ class Shape:
     text_depth: int = 2
     words: int = 28  # read of a caption
     slots: int = 8  # vectors that a caption becomes
-
-    @property
-    def side(self) -> int:
-        """Patches along a side."""
-        return self.size // self.patch
-
-    @property
-    def values(self) -> int:
-        """Numbers of one patch over the frames of a moment."""
-        return self.frames * 3 * self.patch**2
-
-
-def to_patches(frames: Tensor, shape: Shape) -> Tensor:
-    """Pixels [B, T, frames, 3, H, W] as patches [B, T, S, P]."""
-    batch, moments = frames.shape[:2]
-    side, patch = shape.side, shape.patch
-    split = frames.reshape(batch, moments, shape.frames * 3, side, patch, side, patch)
-    return split.permute(0, 1, 3, 5, 2, 4, 6).reshape(batch, moments, side * side, shape.values)
-
-
-def to_frames(patches: Tensor, shape: Shape) -> Tensor:
-    """Patches [B, T, S, P] as pixels [B, T, frames, 3, H, W]."""
-    batch, moments = patches.shape[:2]
-    side, patch = shape.side, shape.patch
-    split = patches.reshape(batch, moments, side, side, shape.frames * 3, patch, patch)
-    whole = split.permute(0, 1, 4, 2, 5, 3, 6)
-    return whole.reshape(batch, moments, shape.frames, 3, shape.size, shape.size)
 
 
 def rotary_angles(shape: Shape) -> Tensor:
@@ -174,7 +147,7 @@ class Reader(nn.Module):  # type: ignore[misc]
 
 
 class Block(nn.Module):  # type: ignore[misc]
-    """One layer over patches, which looks at the caption and is modulated by each moment's noise level."""
+    """One layer over cells, which looks at the caption and is modulated by each moment's noise level."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -185,27 +158,25 @@ class Block(nn.Module):  # type: ignore[misc]
         self.feed = FeedForward(shape.width, shape.hidden)
         self.table = nn.Parameter(torch.zeros(6, shape.width))
 
-    def forward(
-        self, patches: Tensor, level: Tensor, caption: Tensor, angles: tuple[Tensor, Tensor]
-    ) -> Tensor:
-        """Patches [B, T, S, D], modulation [B, T, 6, D] and the caption's vectors [B, slots, D]."""
+    def forward(self, cells: Tensor, level: Tensor, caption: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
+        """Cells [B, T, S, D], modulation [B, T, 6, D] and the caption's vectors [B, slots, D]."""
         shift, scale, gate, feed_shift, feed_scale, feed_gate = (level + self.table)[:, :, :, None].unbind(2)
-        inputs = self.attention_norm(patches) * (1 + scale) + shift
+        inputs = self.attention_norm(cells) * (1 + scale) + shift
         mixed = self.attention(inputs.flatten(1, 2), angles=angles, extra=self.caption(caption))
-        patches = patches + gate * mixed.view_as(patches)
-        inputs = self.feed_norm(patches) * (1 + feed_scale) + feed_shift
-        return patches + feed_gate * self.feed(inputs)
+        cells = cells + gate * mixed.view_as(cells)
+        inputs = self.feed_norm(cells) * (1 + feed_scale) + feed_shift
+        return cells + feed_gate * self.feed(inputs)
 
 
 class Network(nn.Module):  # type: ignore[misc]
-    """Noisy pixels, their noise levels and a caption's vectors to clean pixels."""
+    """Noisy cells, their noise levels and a caption's vectors to clean cells."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
         width = shape.width
         self.reader = Reader(shape)
-        self.inward = nn.Linear(shape.values, width)
+        self.inward = nn.Linear(shape.frames * shape.numbers, width)
         self.place = nn.Parameter(0.02 * torch.randn(shape.side**2, width))
         self.moment = nn.Parameter(torch.zeros(shape.moments, 1, width))
         self.level = nn.Sequential(nn.Linear(2 * TIME_WAVES, width), nn.SiLU(), nn.Linear(width, width))
@@ -214,7 +185,7 @@ class Network(nn.Module):  # type: ignore[misc]
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.depth))
         self.norm = nn.RMSNorm(width, eps=1e-6, elementwise_affine=False)
         self.last_modulation = nn.Linear(width, 2 * width)
-        self.outward = nn.Linear(width, shape.values)
+        self.outward = nn.Linear(width, shape.frames * shape.numbers)
         angles = rotary_angles(shape)
         self.register_buffer("cosine", angles.cos(), persistent=False)
         self.register_buffer("sine", angles.sin(), persistent=False)
@@ -229,15 +200,17 @@ class Network(nn.Module):  # type: ignore[misc]
         return torch.cat((angles.cos(), angles.sin()), dim=-1)
 
     def forward(self, noisy: Tensor, times: Tensor, caption: Tensor) -> Tensor:
-        """The clean frames [B, T, frames, 3, H, W] seen in noisy ones.
+        """The clean cells [B, T, frames, C, H, W] seen in noisy ones.
 
         `times` [B, T] go from 0, pure noise, to 1, clean; `caption` [B, slots, D] is what `reader` made.
         """
-        patches = self.inward(to_patches(noisy, self.shape)) + self.place + self.moment
+        inputs = noisy.flatten(2, 3).flatten(3).transpose(2, 3)
+        cells = self.inward(inputs) + self.place + self.moment
         level = functional.silu(self.level(self.describe(times)) + self.gist(caption.flatten(1))[:, None])
         modulation = self.modulation(level).unflatten(-1, (6, -1))
         angles = (self.cosine, self.sine)
         for block in self.blocks:
-            patches = block(patches, modulation, caption, angles)
+            cells = block(cells, modulation, caption, angles)
         shift, scale = self.last_modulation(level)[:, :, None].chunk(2, dim=-1)
-        return to_frames(self.outward(self.norm(patches) * (1 + scale) + shift), self.shape)
+        outputs = self.outward(self.norm(cells) * (1 + scale) + shift)
+        return outputs.transpose(2, 3).reshape(noisy.shape)

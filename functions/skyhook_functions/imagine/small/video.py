@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from skyhook_functions.imagine.small.checkpoint import VIDEO_TYPE, load
-from skyhook_functions.imagine.small.flow import Guide, Pixels, noise, schedule, to_pixels, to_tensor, walk
+from skyhook_functions.imagine.small.codec import STRIDE
+from skyhook_functions.imagine.small.flow import Guide, Pixels, decode, encode, noise, schedule, walk
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,10 @@ class SmallVideo:
         """Load from a weights folder; ValueError when it holds another kind of model."""
         self.checkpoint = load(folder, VIDEO_TYPE)
         self.shape = self.checkpoint.network.shape
-        self.size: int = self.shape.size  # px, of the square frames
+        self.size: int = STRIDE * self.shape.side  # px, of the square frames
         self.fps: float = self.checkpoint.defaults.fps
         self.frames_per_segment: int = 1 + (self.shape.moments - 1) * self.shape.frames  # given ones included
-        self.context: int = 1 + 2 * self.shape.frames  # most frames of those given that are used
+        self.context: int = 1 + self.shape.frames  # most frames of those given that are used
         self.steps, self.guidance = self.checkpoint.defaults.steps, self.checkpoint.defaults.guidance
 
     def used(self, given: int) -> int:
@@ -67,28 +68,32 @@ class SmallVideo:
         captions = words.encode([request.prompt, request.negative_prompt], network.shape.words)
         guide = Guide(network, captions, self.guidance if request.guidance is None else request.guidance)
         times = schedule(request.steps or self.steps, defaults.delay)
-        random = noise(request.seed, (self.shape.moments, self.shape.frames, 3, self.size, self.size))
+        shape = self.shape
+        random = noise(request.seed, (shape.moments, shape.frames, shape.numbers, shape.side, shape.side))
         skipped = 0 if known is None else len(known)
         for done, (_, _, clean) in enumerate(walk(guide, random, times, known), start=1):
-            yield VideoStep(done, len(times) - 1, self.new(clean, skipped))
+            frames = decode(self.checkpoint.codec, new_frames(clean, skipped))
+            yield VideoStep(done, len(times) - 1, frames)
 
     def known(self, given: Pixels | None) -> Tensor | None:
-        """The used ones of the given frames as moments [k, frames, 3, H, W]."""
+        """The used ones of the given frames as moments [k, frames, C, H, W]."""
         if given is None or len(given) == 0:
             return None
         if given.shape[1:] != (self.size, self.size, 3):
             raise ValueError(f"given frames must be {self.size} x {self.size} pixels of 3 bytes")
-        return to_moments(to_tensor(given[-self.used(len(given)) :]), self.shape.frames)
+        cells = encode(self.checkpoint.codec, given[-self.used(len(given)) :])
+        return to_moments(cells, self.shape.frames)
 
-    def new(self, moments: Tensor, skipped: int) -> Pixels:
-        """The frames after the first `skipped` moments of [T, frames, 3, H, W]."""
-        if skipped:
-            return to_pixels(moments[skipped:].flatten(0, 1))
-        first = moments[0].mean(dim=0, keepdim=True)
-        return to_pixels(torch.cat((first, moments[1:].flatten(0, 1))))
+
+def new_frames(moments: Tensor, skipped: int) -> Tensor:
+    """The frames [n, C, H, W] after the first `skipped` moments of [T, frames, C, H, W]."""
+    if skipped:
+        return moments[skipped:].flatten(0, 1)
+    first = moments[0].mean(dim=0, keepdim=True)
+    return torch.cat((first, moments[1:].flatten(0, 1)))
 
 
 def to_moments(frames: Tensor, per_moment: int) -> Tensor:
-    """Frames [1 + n * f, 3, H, W] as moments [1 + n, f, 3, H, W], the first of them a frame repeated."""
+    """Frames [1 + n * f, C, H, W] as moments [1 + n, f, C, H, W], the first of them a frame repeated."""
     first = frames[:1].expand(per_moment, -1, -1, -1)
     return torch.cat((first, frames[1:])).unflatten(0, (-1, per_moment))

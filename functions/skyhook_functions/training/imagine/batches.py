@@ -20,7 +20,7 @@ Sampler = Callable[[random.Random], Film]
 
 @dataclass(frozen=True)
 class Batch:
-    """Word ids [B, words], right answers of the quiz [B, questions], clean frames [B, T, frames, 3, H, W].
+    """Word ids [B, words], right answers of the quiz [B, questions], frames [B, T, frames, 3, H, W].
 
     `later` [B] is true where the motion had begun before the first frame, which must then be given.
     """

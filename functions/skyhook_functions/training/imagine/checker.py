@@ -104,6 +104,15 @@ def parts(mask: Mask) -> list[Mask]:
     return found
 
 
+def core_of(mask: Mask) -> Mask:
+    """A part without its rim, where pixels mix with those beside; less of the rim where little else is left."""
+    once = shrink(mask)
+    twice = shrink(once)
+    if twice.any():
+        return twice
+    return once if once.any() else mask
+
+
 def background_of(picture: Floats) -> str:
     """The background that fits the rim of a picture best; empty if none fits most of it."""
     rim = np.ones((SIZE, SIZE), dtype=bool)
@@ -113,15 +122,17 @@ def background_of(picture: Floats) -> str:
     return best if medians[best] < DIFFERENT / 2 else ""
 
 
+def near(picture: Floats, colour: str) -> Mask:
+    """Where a picture has a colour."""
+    return away(picture, np.array(COLOURS[colour], dtype=np.float32)) < SAME
+
+
 def colour_of(picture: Floats, part: Mask) -> str:
     """The colour of most of a part; empty if it is not pure."""
-    core = shrink(part)
-    near = {
-        name: (away(picture, np.array(value, dtype=np.float32)) < SAME)[core].mean()
-        for name, value in COLOURS.items()
-    }
-    best = max(near, key=lambda name: near[name])
-    return best if near[best] >= LEAST_PURE else ""
+    core = core_of(part)
+    shares = {name: near(picture, name)[core].mean() for name in COLOURS}
+    best = max(shares, key=lambda name: shares[name])
+    return best if shares[best] >= LEAST_PURE else ""
 
 
 def overlap(silhouette: Floats, guess: Thing) -> float:
@@ -156,12 +167,11 @@ def recognize(silhouette: Floats, colour: str) -> Thing:
 
 def softened(picture: Floats, part: Mask, behind: Floats, colour: str) -> Floats:
     """How much of each pixel a part covers: where its rim mixes with what is behind it, less than all."""
-    front = np.array(COLOURS[colour], dtype=np.float32) if colour else picture[shrink(part)].mean(axis=0)
+    front = np.array(COLOURS[colour], dtype=np.float32) if colour else picture[core_of(part)].mean(axis=0)
     span = front - behind
     share = ((picture - behind) * span).sum(-1) / np.maximum((span * span).sum(-1), 1.0)
-    result: Floats = np.where(shrink(part), 1.0, np.where(grow(part), share.clip(0, 1), 0.0)).astype(
-        np.float32
-    )
+    inside = shrink(shrink(shrink(part)))
+    result: Floats = np.where(inside, 1.0, np.where(grow(part), share.clip(0, 1), 0.0)).astype(np.float32)
     return result
 
 
@@ -184,7 +194,7 @@ def look(pixels: Pixels) -> Seen:
         things.append(recognize(softened(picture, part, behind, outer_colour), outer_colour))
         for one in inner:
             colour = colour_of(picture, one)
-            base = np.broadcast_to(picture[shrink(outer)].mean(axis=0), picture.shape)
+            base = np.broadcast_to(picture[core_of(outer)].mean(axis=0), picture.shape)
             things.append(recognize(softened(picture, one, base, colour), colour))
     rest = ~covered
     clean = bool(rest.any()) and float((~foreground)[rest].mean()) >= CLEAN_BACKGROUND
@@ -192,16 +202,14 @@ def look(pixels: Pixels) -> Seen:
 
 
 def layers(picture: Floats, part: Mask) -> tuple[Mask, list[Mask]]:
-    """A part's outer colour, and parts of it that have another colour and do not touch the outside."""
-    rim = part & ~shrink(shrink(part))
-    inside = shrink(part) & rim
-    outer_colour = np.median(picture[inside if inside.any() else rim], axis=0)
-    other = shrink(shrink(part)) & (away(picture, outer_colour.astype(np.float32)) > DIFFERENT)
-    inner = parts(other)
-    outer = part.copy()
-    for one in inner:
-        outer &= ~grow(one)
-    return outer, inner
+    """The widest piece of one colour in a part, and pieces of other colours in it."""
+    pieces = [piece for colour in COLOURS for piece in parts(part & near(picture, colour))]
+    if not pieces:
+        return part, []
+    spans = [int(np.ptp(np.argwhere(piece), axis=0).sum()) for piece in pieces]
+    widest = spans.index(max(spans))
+    inner = [piece for index, piece in enumerate(pieces) if index != widest]
+    return (pieces[widest], inner) if inner else (part, [])
 
 
 def relation_holds(said: Description, first: Thing, second: Thing) -> bool:

@@ -100,7 +100,7 @@ def coverage(thing: Thing) -> tuple[slice, slice, Floats]:
     """The rows and columns that a thing can touch and how much of each pixel it covers, from 0 to 1."""
     extent = 1.2 * thing.radius + 1
     bounds = [
-        (max(0, math.floor(middle - extent)), min(SIZE, math.ceil(middle + extent)))
+        (min(SIZE, max(0, math.floor(middle - extent))), max(0, min(SIZE, math.ceil(middle + extent))))
         for middle in (thing.y, thing.x)
     ]
     cells = [

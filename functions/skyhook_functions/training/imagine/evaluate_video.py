@@ -18,7 +18,7 @@ from skyhook_functions.training.imagine.sheets import sheet
 from skyhook_functions.training.imagine.watching import FilmVerdict, watch
 from skyhook_functions.training.imagine.wording import caption
 
-USES = {"from a caption": 0, "from a first picture": 1, "continued": 5}  # and how many true frames are given
+USES = {"from a caption": 0, "from a first picture": 1, "continued": 4}  # and how many true frames are given
 SHOWN_FRAMES = 9  # of a video on the contact sheet
 
 

@@ -13,8 +13,10 @@ import numpy as np
 
 from skyhook_functions.training.imagine.drawing import BACKGROUNDS, SIZE, Pixels, Scene, Thing, draw
 from skyhook_functions.training.imagine.scenes import (
+    FAR,
+    MIDDLE,
+    NEAR,
     Description,
-    Kind,
     any_description,
     held,
     placed,
@@ -27,16 +29,18 @@ MOTIONS = {
     "right": 2, "left": 2, "up": 2, "down": 2, "bouncing": 3, "orbiting": 3, "growing": 2, "shrinking": 2, "still": 2,
 }  # fmt: skip
 DIRECTIONS = {"right": (1, 0), "left": (-1, 0), "up": (0, -1), "down": (0, 1)}
-SPEED = (3.0, 4.0)  # px a frame
-BEGIN = 22.0  # px from the edge, about which a moving thing starts
+SPEED = 4.0  # px a frame: in the three frames of a moment, a step of the grid
+MARGIN = 30.0  # px, how far a thing goes outside before it comes back at the other side
 HOP = 33.0  # px, height of a bounce
 HOP_FRAMES = 12
 GROUND = SIZE - 8.0  # px, where a bouncing thing lands
-ORBIT_FRAMES = 26
-ORBIT_RADIUS = {False: 26.0, True: 33.0}  # px, without and with a thing in the middle
+ORBIT_FRAMES = 24
+ORBIT_RADIUS = {False: 24.0, True: 32.0}  # px, without and with a thing in the middle
 GROWTH = 1.3  # px a frame
+BEGIN_RADIUS = {"growing": 9.0, "shrinking": 29.0}  # px
 LEAST_RADIUS, MOST_RADIUS = 7.0, 33.0  # px, between which things grow and shrink
-LATER_SHARE = 0.5  # of trained films, which begin anywhere in the motion rather than at its start
+PHASE_STEP, PHASES = 3, 20  # frames of a moment, and of how many moments a motion may have gone on before
+LATER_SHARE = 0.5  # of trained films, which begin later in the motion rather than at its start
 
 Path = Callable[[Thing, float], Thing]  # a thing at the start and a phase to the thing at that phase
 
@@ -54,19 +58,18 @@ class Film:
         return np.stack([draw(scene) for scene in self.scenes])
 
 
-def moved(start: Thing, phase: float, direction: tuple[int, int], speed: float) -> Thing:
+def moved(start: Thing, phase: float, direction: tuple[int, int]) -> Thing:
     """Straight on; what leaves the picture comes back at the other side."""
-    span = SIZE + 2 * start.radius
     x, y = (
-        (middle + step * speed * phase + start.radius) % span - start.radius if step else middle
+        (middle + step * SPEED * phase + MARGIN) % (SIZE + 2 * MARGIN) - MARGIN if step else middle
         for middle, step in zip((start.x, start.y), direction, strict=True)
     )
     return replace(start, x=x, y=y)
 
 
-def bounced(start: Thing, phase: float, hop_frames: float) -> Thing:
+def bounced(start: Thing, phase: float) -> Thing:
     """From the ground up and down again."""
-    share = phase / hop_frames % 1.0
+    share = phase / HOP_FRAMES % 1.0
     return replace(start, y=GROUND - start.radius - HOP * 4 * share * (1 - share))
 
 
@@ -110,12 +113,12 @@ def film_description(rng: random.Random, *, of_held: bool) -> Description:
 def path_of(rng: random.Random, motion: str, *, around: bool) -> Path:
     """How a thing with that motion goes; `around` another one or by itself."""
     if motion in DIRECTIONS:
-        direction, speed = DIRECTIONS[motion], rng.uniform(*SPEED)
-        return lambda start, phase: moved(start, phase, direction, speed)
+        direction = DIRECTIONS[motion]
+        return lambda start, phase: moved(start, phase, direction)
     if motion == "bouncing":
-        return lambda start, phase: bounced(start, phase, HOP_FRAMES)
+        return bounced
     if motion == "orbiting":
-        distance, turn = ORBIT_RADIUS[around], rng.random()
+        distance, turn = ORBIT_RADIUS[around], rng.randrange(8) / 8
         return lambda start, phase: orbited(start, phase, distance, turn)
     if motion in {"growing", "shrinking"}:
         growth = GROWTH if motion == "growing" else -GROWTH
@@ -128,21 +131,14 @@ def beginnings(rng: random.Random, said: Description) -> tuple[list[Thing], list
     if said.motion == "still":
         return [], list(placed(rng, said))
     if said.motion == "orbiting":
-        mover = thing(rng, replace(said.first, size=""), "many", (SIZE / 2, SIZE / 2))
-        if said.second is None:
-            return [mover], []
-        middle = thing(rng, Kind(said.second.shape, said.second.colour), "inner", (SIZE / 2, SIZE / 2))
-        return [replace(mover, radius=0.85 * mover.radius)], [middle]
+        mover = thing(said.first, "three", (MIDDLE, MIDDLE))
+        return [mover], [thing(said.second, "pair", (MIDDLE, MIDDLE))] if said.second else []
     things = list(placed(rng, said))
     if said.motion in DIRECTIONS:
-        across, down = DIRECTIONS[said.motion]
-        begin = BEGIN + rng.uniform(-6, 6)
-        x, y = (begin if step > 0 else SIZE - begin if step < 0 else None for step in (across, down))
-        things = [replace(one, x=one.x if x is None else x, y=one.y if y is None else y) for one in things]
-    if said.motion == "growing":
-        things = [replace(one, radius=rng.uniform(8, 11)) for one in things]
-    if said.motion == "shrinking":
-        things = [replace(one, radius=rng.uniform(27, 31)) for one in things]
+        x, y = (NEAR if step > 0 else FAR if step < 0 else None for step in DIRECTIONS[said.motion])
+        things = [replace(one, x=x or one.x, y=y or one.y) for one in things]
+    if said.motion in BEGIN_RADIUS:
+        things = [replace(one, radius=BEGIN_RADIUS[said.motion]) for one in things]
     return things, []
 
 
@@ -151,7 +147,7 @@ def film(rng: random.Random, said: Description, count: int, *, later: bool) -> F
     movers, others = beginnings(rng, said)
     path = path_of(rng, said.motion, around=bool(others))
     background = said.background or rng.choice(BACKGROUNDS)
-    first = rng.uniform(0, 60) if later else 0.0
+    first = PHASE_STEP * rng.randint(1, PHASES) if later else 0
     scenes = tuple(
         Scene((*others, *(path(one, first + index) for one in movers)), background) for index in range(count)
     )

@@ -6,30 +6,33 @@ shows together, and about one in HELD_PART of all others, by checksum.
 
 import random
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from skyhook_functions.training.imagine.drawing import BACKGROUNDS, COLOURS, SHAPES, SIZE, Scene, Thing
 
 ARRANGEMENTS = ("single", "many", "beside", "above", "inside", "pair")
-WEIGHTS = (3, 2, 4, 4, 2, 2)  # how often each is shown
+WEIGHTS = (5, 2, 4, 4, 2, 2)  # how often each is shown
 SIZES = ("small", "large")
 UNSEEN = frozenset({("star", "purple"), ("heart", "green"), ("cross", "orange")})
 HELD_PART = 7
 OUTER_SHAPES = ("circle", "square")  # what another thing fits into
-RADII: dict[str, dict[str, tuple[float, float]]] = {  # px, from and to
-    "single": {"small": (9, 11), "": (15, 18), "large": (23, 27)},
-    "pair": {"small": (9, 10.5), "": (13, 15), "large": (17.5, 19)},
-    "many": {"": (10.5, 12.5)},
-    "inner": {"": (10, 12)},
-    "outer": {"": (27, 31)},
+# Things stand on a grid of STEP, the size of the codec's cells, and have few sizes: then each shape is the same few
+# cells wherever it stands, and is learned from a hundredth of the pictures that free places and sizes need.
+STEP = 12  # px
+MIDDLE = SIZE // 2
+NEAR, FAR = 2 * STEP, SIZE - 2 * STEP  # px, middles of two things side by side
+RADII: dict[str, dict[str, float]] = {  # px
+    "single": {"small": 10, "": 18, "large": 26},
+    "pair": {"small": 10, "": 14, "large": 18},
+    "three": {"": 10},
+    "inner": {"": 10},
+    "outer": {"": 30},
 }
-MANY_PLACES: dict[int, tuple[tuple[float, float], ...]] = {
-    2: ((30, 48), (66, 48)),
-    3: ((20, 48), (48, 48), (76, 48)),
-    4: ((30, 30), (66, 30), (30, 66), (66, 66)),
+MANY_PLACES: dict[int, tuple[tuple[int, int], ...]] = {
+    2: ((NEAR, MIDDLE), (FAR, MIDDLE)),
+    3: ((NEAR, MIDDLE), (MIDDLE, MIDDLE), (FAR, MIDDLE)),
+    4: ((NEAR, NEAR), (FAR, NEAR), (NEAR, FAR), (FAR, FAR)),
 }
-NEAR, FAR = 25.0, SIZE - 25.0  # px, middles of two things side by side
-JITTER = 2.0  # px, by which every thing is moved
 
 
 @dataclass(frozen=True)
@@ -103,35 +106,35 @@ def description(rng: random.Random, *, of_held: bool) -> Description:
             return result
 
 
-def thing(rng: random.Random, kind: Kind, group: str, place: tuple[float, float]) -> Thing:
-    """A thing near a place, of a radius that fits its group and size."""
-    radius = rng.uniform(*RADII[group][kind.size])
-    x, y = (middle + rng.uniform(-JITTER, JITTER) for middle in place)
-    return Thing(kind.shape, kind.colour, x, y, radius)
+def thing(kind: Kind, group: str, place: tuple[int, int]) -> Thing:
+    """A thing at a place, of the radius of its group and size."""
+    return Thing(kind.shape, kind.colour, *place, RADII[group][kind.size])
+
+
+def some_step(rng: random.Random) -> int:
+    """A step of the grid to either side, or none."""
+    return rng.choice((-STEP, 0, STEP))
 
 
 def placed(rng: random.Random, said: Description) -> tuple[Thing, ...]:
     """The things of a description, somewhere."""
-    shift = rng.uniform(-10, 10)
-    middle = SIZE / 2 + shift
+    shift = some_step(rng)
+    middle = MIDDLE + shift
     if said.arrangement == "single":
-        return (thing(rng, said.first, "single", (SIZE / 2 + rng.uniform(-12, 12), middle)),)
+        return (thing(said.first, "single", (middle, MIDDLE)),)
     if said.arrangement == "many":
-        places = MANY_PLACES[said.count]
-        lift = 0.0 if said.count == 4 else shift
-        radius = rng.uniform(*RADII["many"][""])
-        things = [thing(rng, said.first, "many", (x, y + lift)) for x, y in places]
-        return tuple(replace(one, radius=radius) for one in things)
+        group, lift = "three" if said.count == 3 else "pair", 0 if said.count == 4 else shift
+        return tuple(thing(said.first, group, (x, y + lift)) for x, y in MANY_PLACES[said.count])
     assert said.second is not None
     if said.arrangement == "inside":
-        outer = thing(rng, said.second, "outer", (SIZE / 2, SIZE / 2))
-        return (outer, thing(rng, said.first, "inner", (outer.x, outer.y)))
+        at = (MIDDLE, MIDDLE)
+        return (thing(said.second, "outer", at), thing(said.first, "inner", at))
     kinds, level = [said.first, said.second], said.arrangement == "beside"
     if said.arrangement == "pair":
         rng.shuffle(kinds)
         level = rng.random() < 0.5
     spots = ((NEAR, middle), (FAR, middle)) if level else ((middle, NEAR), (middle, FAR))
-    return tuple(thing(rng, kind, "pair", place) for kind, place in zip(kinds, spots, strict=True))
+    return tuple(thing(kind, "pair", spot) for kind, spot in zip(kinds, spots, strict=True))
 
 
 def scene(rng: random.Random, said: Description) -> Scene:

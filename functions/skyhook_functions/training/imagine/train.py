@@ -22,11 +22,13 @@ from skyhook_functions.imagine.small.checkpoint import (
     load,
     save,
 )
+from skyhook_functions.imagine.small.codec import Codec
 from skyhook_functions.imagine.small.network import Network, Shape
 from skyhook_functions.imagine.small.words import Words
 from skyhook_functions.training.imagine.batches import Batch, Sampler, Stream, picture
 from skyhook_functions.training.imagine.films import trained_film
 from skyhook_functions.training.imagine.meaning import Quiz
+from skyhook_functions.training.imagine.train_codec import sharpen, trained_codec
 from skyhook_functions.training.imagine.wording import vocabulary
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
@@ -42,7 +44,7 @@ AVERAGE = 0.998  # share of the averaged weights that a step keeps
 CAPTIONS_DROPPED = 0.1
 TIME_SPREAD = 1.3  # of the logit of the trained times
 LEAST_LEFT = 0.05  # of the way from noise to clean, which bounds the weight of late times in the loss
-REPORT_EVERY, SAVE_EVERY = 25, 200  # steps
+REPORT_EVERY, SAVE_EVERY = 25, 100  # steps
 
 
 @dataclass(frozen=True)
@@ -62,16 +64,16 @@ class Recipe:
 def picture_recipe(words: Words) -> Recipe:
     """How `skyhook-scenes` is trained."""
     shape = Shape(vocabulary=len(words))
-    return Recipe(IMAGE_TYPE, shape, picture, Defaults(), (1.0,), -1.2, reading_steps=200, full_rate=1.0)
+    return Recipe(IMAGE_TYPE, shape, picture, Defaults(), (1.0,), -0.6, reading_steps=200, full_rate=1.0)
 
 
 def video_recipe(words: Words) -> Recipe:
     """How `skyhook-scenes-video` is trained, from the weights of `skyhook-scenes` on."""
-    shape = Shape(vocabulary=len(words), frames=2, moments=9)
+    shape = Shape(vocabulary=len(words), frames=3, moments=6)
     frames = 1 + shape.frames * (shape.moments - 1)
     return Recipe(
-        VIDEO_TYPE, shape, lambda rng: trained_film(rng, frames), Defaults(steps=16, delay=5.0),
-        (0.4, 0.25, 0.15, 0.2), -1.6, reading_steps=100, full_rate=0.6,
+        VIDEO_TYPE, shape, lambda rng: trained_film(rng, frames), Defaults(steps=16, delay=3.0),
+        (0.4, 0.3, 0.3), -1.0, reading_steps=100, full_rate=0.6,
     )  # fmt: skip
 
 
@@ -97,17 +99,21 @@ def times_of(later: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
     return torch.where(learned, drawn, 1.0), learned
 
 
-def loss_of(network: nn.Module, quiz: Quiz, recipe: Recipe, batch: Batch) -> tuple[Tensor, Tensor]:
+def loss_of(
+    network: nn.Module, codec: Codec, quiz: Quiz, recipe: Recipe, batch: Batch
+) -> tuple[Tensor, Tensor]:
     """Mean squared error of the flow's direction where it is learned, and the loss of the quiz."""
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        cells = codec.encode(batch.frames).float()
     told = torch.rand(len(batch.ids)) >= CAPTIONS_DROPPED
     times, learned = times_of(batch.later, recipe)
     at = times[..., None, None, None, None]
-    noisy = at * batch.frames + (1.0 - at) * torch.randn_like(batch.frames)
+    noisy = at * cells + (1.0 - at) * torch.randn_like(cells)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         slots = network.reader(batch.ids * told[:, None])
         clean = network(noisy, times, slots)
         reading = quiz(slots, batch.answers, told)
-    errors = (clean.float() - batch.frames).square().mean(dim=(2, 3, 4, 5))
+    errors = (clean.float() - cells).square().mean(dim=(2, 3, 4, 5))
     weights = learned / (1.0 - times).clamp(min=LEAST_LEFT).square()
     return (errors * weights).sum() / learned.sum(), reading
 
@@ -115,9 +121,9 @@ def loss_of(network: nn.Module, quiz: Quiz, recipe: Recipe, batch: Batch) -> tup
 def optimizers(network: Network, quiz: Quiz) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the layers, AdamW for all else."""
     named = dict(network.named_parameters())
-    matrices = {
+    matrices = [
         name for name, value in named.items() if value.ndim == 2 and "blocks." in name and "table" not in name
-    }
+    ]
     others = [value for name, value in named.items() if name not in matrices]
     return [
         torch.optim.Muon(
@@ -132,16 +138,28 @@ def optimizers(network: Network, quiz: Quiz) -> list[torch.optim.Optimizer]:
     ]
 
 
-def rate(step: int, steps: int) -> float:
-    """Share of the full learning rate at a step: warm-up, constant, then linear to zero."""
-    return min(1.0, (step + 1) / WARM_UP, max(0.0, (steps - step) / (DECAY_SHARE * steps)))
+def rate(step: int, done: float) -> float:
+    """Share of the full learning rate when a share of the run is done: warm-up, constant, then linear to zero."""
+    return min(1.0, (step + 1) / WARM_UP, max(0.0, (1.0 - done) / DECAY_SHARE))
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a run is: so many steps, or so many seconds of training where that is given."""
+
+    steps: int
+    seconds: float | None
+
+    def done(self, step: int, trained_s: float) -> float:
+        """The share that is done; 1 at the end."""
+        return min(1.0, step / self.steps if self.seconds is None else trained_s / self.seconds)
 
 
 class Run:
     """A training run: all that changes while it goes on."""
 
-    def __init__(self, recipe: Recipe, words: Words, folder: Path, seed: int) -> None:
-        self.recipe, self.words, self.seed = recipe, words, seed
+    def __init__(self, recipe: Recipe, words: Words, codec: Codec, folder: Path, seed: int) -> None:
+        self.recipe, self.words, self.codec, self.seed = recipe, words, codec, seed
         self.stream = Stream(recipe.sampler, words, recipe.shape.words, recipe.shape.frames, seed)
         self.saved = folder / "last.pt"
         self.network = Network(recipe.shape)
@@ -193,7 +211,7 @@ class Run:
                 told = torch.ones(len(ids), dtype=torch.bool)
                 return torch.zeros(()), self.quiz(self.network.reader(ids), right, told)
         self.position += batch_size
-        return loss_of(self.network, self.quiz, self.recipe, self.stream.batch(start, batch_size))
+        return loss_of(self.network, self.codec, self.quiz, self.recipe, self.stream.batch(start, batch_size))
 
     def update(self, share: float) -> None:
         """Apply the gradients at a share of the full learning rates."""
@@ -206,16 +224,16 @@ class Run:
         now = self.network.state_dict()
         torch._foreach_lerp_(list(self.average.values()), [now[name] for name in self.average], 1.0 - kept)
 
-    def go(self, steps: int, batch_size: int) -> None:
-        """Train until `steps` are done."""
+    def go(self, length: Length, batch_size: int) -> None:
+        """Train until the end."""
         began, reported = time.monotonic() - self.trained_s, time.monotonic()
         flows: list[float] = []
         readings: list[float] = []
-        while self.step < steps:
+        while (done := length.done(self.step, self.trained_s)) < 1.0:
             flow, reading = self.losses(batch_size)
             weight = 1.0 if self.step < self.recipe.reading_steps else READING_WEIGHT
             (flow + weight * reading).backward()
-            self.update(rate(self.step, steps))
+            self.update(rate(self.step, done))
             flows.append(flow.item())
             readings.append(reading.item())
             self.step, self.trained_s = self.step + 1, time.monotonic() - began
@@ -227,14 +245,17 @@ class Run:
                     "step_s": round((now - reported) / len(flows), 3),
                 }), flush=True)  # fmt: skip
                 flows, readings, reported = [], [], now
-            if self.step % SAVE_EVERY == 0 or self.step == steps:
+            if self.step % SAVE_EVERY == 0:
                 self.write()
+        self.write()
 
     def export(self, folder: Path) -> None:
         """Write the averaged weights as a model."""
         network = Network(self.recipe.shape)
         network.load_state_dict(self.average)
-        save(folder, self.recipe.model_type, Checkpoint(network, self.words, self.recipe.defaults))
+        save(
+            folder, self.recipe.model_type, Checkpoint(network, self.codec, self.words, self.recipe.defaults)
+        )
 
 
 def main() -> None:
@@ -244,6 +265,15 @@ def main() -> None:
         "--video", action="store_true", help="train the model of video, from that of pictures"
     )
     parser.add_argument("--steps", type=int, help="3400, or 1600 for video")
+    parser.add_argument(
+        "--minutes", type=float, help="the length of the run in place of steps, all parts together"
+    )
+    parser.add_argument(
+        "--codec-minutes", type=float, default=20.0, help="before all else, if there is none yet"
+    )
+    parser.add_argument(
+        "--sharpen-minutes", type=float, default=0.0, help="train the decoder of the codec further"
+    )
     parser.add_argument("--batch", type=int, help="64 pictures or 8 videos")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
@@ -260,7 +290,10 @@ def main() -> None:
     recipe = video_recipe(words) if options.video else picture_recipe(words)
     folder = options.checkpoints / recipe.model_type
     folder.mkdir(parents=True, exist_ok=True)
-    run = Run(recipe, words, folder, options.seed)
+    codec = trained_codec(options.checkpoints, options.seed, 60 * options.codec_minutes)
+    if options.sharpen_minutes:
+        sharpen(codec, options.checkpoints, options.seed + 1, 60 * options.sharpen_minutes)
+    run = Run(recipe, words, codec, folder, options.seed)
     if options.video:
         run.start_from(load(options.out / IMAGE_TYPE, IMAGE_TYPE).network)
     run.read()
@@ -269,7 +302,8 @@ def main() -> None:
         run.network.reader.compile()
     if not options.export:
         steps, batch_size = (1600, 8) if options.video else (3400, 64)
-        run.go(options.steps or steps, options.batch or batch_size)
+        seconds = options.minutes and 60 * options.minutes
+        run.go(Length(options.steps or steps, seconds), options.batch or batch_size)
     run.export(options.out / recipe.model_type)
 
 

@@ -33,6 +33,18 @@ def test_it_agrees_under_the_small_errors_of_generated_pictures() -> None:
     assert right >= 0.97 * 150
 
 
+def test_it_agrees_where_edges_are_soft() -> None:
+    rng = random.Random(14)
+    right = 0
+    for _ in range(150):
+        said = any_description(rng)
+        pixels = np.pad(draw(scene(rng, said)).astype(np.float32), ((1, 1), (1, 1), (0, 0)), mode="edge")
+        rows = (pixels[:-2] + 2 * pixels[1:-1] + pixels[2:]) / 4
+        blurred = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / 4
+        right += judge(said, look(blurred.astype(np.uint8))).everything
+    assert right >= 0.97 * 150
+
+
 def test_it_rejects_the_picture_of_another_description() -> None:
     rng = random.Random(13)
     accepted = 0

@@ -1,0 +1,134 @@
+"""Training the codec of `skyhook-scenes`; run by `train` before all else."""
+
+import json
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from skyhook_functions.imagine.small.codec import Codec
+from skyhook_functions.imagine.small.flow import to_tensor
+from skyhook_functions.training.imagine.batches import picture
+from skyhook_functions.training.imagine.drawing import BACKGROUNDS, COLOURS, SHAPES, SIZE, Scene, Thing, draw
+from skyhook_functions.training.imagine.films import trained_film
+
+FILE = "codec.pt"
+BATCH = 32  # pictures
+LEARNING_RATE = 2e-3
+WARM_UP = 30  # steps
+NOISE = 0.1  # put on cells, as a share of their size: so near ones come to mean alike pictures
+REPORT_EVERY = 25  # steps
+MEASURED = 512  # pictures that say the middle and the spread of the cells
+
+
+def clutter(rng: random.Random) -> Scene:
+    """Any things anywhere, also over each other and across the edge: all that a film can come to show."""
+    things = tuple(
+        Thing(
+            rng.choice(SHAPES), rng.choice(tuple(COLOURS)), rng.uniform(0, SIZE), rng.uniform(0, SIZE),
+            rng.choice((rng.uniform(7, 15), rng.uniform(9, 32))),
+        )
+        for _ in range(rng.randint(1, 4))
+    )  # fmt: skip
+    return Scene(things, rng.choice(BACKGROUNDS))
+
+
+def any_scene(rng: random.Random) -> Scene:
+    """Clutter, or a scene of a picture or a film that the network is trained on."""
+    kind = rng.choice(("clutter", "picture", "picture", "film"))
+    if kind == "clutter":
+        return clutter(rng)
+    return picture(rng).scenes[0] if kind == "picture" else trained_film(rng, 1).scenes[0]
+
+
+def pictures(seed: int, start: int, count: int) -> Tensor:
+    """`count` pictures [count, 3, SIZE, SIZE] from a position of the stream on."""
+    scenes = [any_scene(random.Random(f"codec/{seed}/{index}")) for index in range(start, start + count)]
+    return to_tensor(np.stack([draw(scene) for scene in scenes])).contiguous(
+        memory_format=torch.channels_last
+    )
+
+
+def loss_of(codec: Codec, clean: Tensor) -> tuple[Tensor, Tensor]:
+    """The loss, and its part that is the mean absolute error of pixels.
+
+    In float32, because the gradients of convolutions in bfloat16 take four times as long on a CPU.
+    """
+    cells = codec.encode(clean)
+    cells = cells / cells.square().mean(dim=(0, 2, 3), keepdim=True).sqrt()
+    return error_of(codec, clean, cells)
+
+
+def decoder_loss_of(codec: Codec, clean: Tensor) -> tuple[Tensor, Tensor]:
+    """The same for the decoder alone, with the cells as they are."""
+    with torch.no_grad():
+        cells = codec.encode(clean)
+    return error_of(codec, clean, cells)
+
+
+def error_of(codec: Codec, clean: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
+    """What decoding noisy cells gets wrong: the loss, and the mean absolute error."""
+    pixels = codec.decode(cells + NOISE * torch.randn_like(cells))
+    wrong = functional.l1_loss(pixels, clean)
+    return wrong + functional.mse_loss(pixels, clean), wrong
+
+
+@torch.no_grad()
+def measure(codec: Codec, seed: int) -> None:
+    """Make cells of the size that the decoder knows, and set their middle and spread."""
+    cells = codec.encode(pictures(seed, 0, MEASURED))
+    size = cells.square().mean(dim=(0, 2, 3)).sqrt()
+    cells = cells / size[:, None, None]
+    last = codec.encoder[-1]
+    last.weight.copy_(last.weight / size[:, None, None, None])
+    last.bias.copy_(last.bias / size)
+    codec.middle.copy_(cells.mean(dim=(0, 2, 3))[:, None, None])
+    codec.spread.copy_(cells.std(dim=(0, 2, 3))[:, None, None])
+
+
+Loss = Callable[[Codec, Tensor], tuple[Tensor, Tensor]]
+
+
+def fit(codec: Codec, weights: list[nn.Parameter], loss_function: Loss, seed: int, seconds: float) -> None:
+    """Train some of the weights for so long, then end with a learning rate of zero."""
+    codec.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(weights, lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.0)
+    began, step, total = time.monotonic(), 0, 0.0
+    while (done := (time.monotonic() - began) / seconds) < 1.0:
+        loss, wrong = loss_function(codec, pictures(seed, step * BATCH, BATCH))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.param_groups[0]["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARM_UP, 1.5 * (1.0 - done))
+        optimizer.step()
+        optimizer.zero_grad()
+        step, total = step + 1, total + wrong.item()
+        if step % REPORT_EVERY == 0:
+            elapsed = round(time.monotonic() - began)
+            print(
+                json.dumps({"codec": step, "error": round(total / REPORT_EVERY, 4), "s": elapsed}), flush=True
+            )
+            total = 0.0
+
+
+def trained_codec(folder: Path, seed: int, seconds: float) -> Codec:
+    """The codec of a folder of checkpoints, trained there for so long if there is none."""
+    codec = Codec()
+    file = folder / FILE
+    if file.exists():
+        codec.load_state_dict(torch.load(file, weights_only=True))
+        return codec
+    fit(codec, list(codec.parameters()), loss_of, seed, seconds)
+    measure(codec, seed)
+    torch.save(codec.state_dict(), file)
+    return codec
+
+
+def sharpen(codec: Codec, folder: Path, seed: int, seconds: float) -> None:
+    """Train the decoder of a finished codec further; what its cells mean stays, so networks need no training."""
+    fit(codec, list(codec.decoder.parameters()), decoder_loss_of, seed, seconds)
+    torch.save(codec.state_dict(), folder / FILE)
