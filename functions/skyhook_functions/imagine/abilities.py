@@ -115,7 +115,7 @@ def _of_small_model(folder: Path) -> Abilities:
 
 
 def _of_small_images(config: dict[str, Any]) -> Abilities:
-    size = int(config["shape"]["size"])
+    size = int(config["size"])
     return Abilities(
         kind=SMALL_IMAGES,
         generate=True,
@@ -131,8 +131,8 @@ def _of_small_images(config: dict[str, Any]) -> Abilities:
 
 
 def _of_small_video(config: dict[str, Any]) -> Abilities:
-    size, moment = int(config["shape"]["size"]), int(config["shape"]["frames"])
-    context = 1 + 2 * moment
+    size, moment = int(config["size"]), int(config["shape"]["frames"])
+    context = 1 + moment
     # What one go adds to as many given frames as are of use.
     frames = 1 + (int(config["shape"]["moments"]) - 1) * moment - context
     return Abilities(

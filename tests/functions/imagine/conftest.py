@@ -18,6 +18,9 @@ from skyhook_functions.imagine.small.words import Words
 __all__ = ["checkpoints", "images", "unknown", "videos"]
 
 WEIGHTS = Path(__file__).parents[3] / "functions" / "skyhook_functions" / "weights"
+needs_weights = pytest.mark.skipif(
+    not (WEIGHTS / "skyhook-scenes-video" / "config.json").exists(), reason="its weights are not there yet"
+)
 TINY = Shape(vocabulary=6, side=2, width=16, depth=2, heads=2, hidden=16, text_depth=1, words=6, slots=2)
 
 

@@ -26,13 +26,14 @@ from skyhook_functions.imagine.messages import (
     UpscaleRequest,
 )
 from skyhook_functions.imagine.small.checkpoint import IMAGE_TYPE, VIDEO_TYPE, Checkpoint, Defaults, save
+from skyhook_functions.imagine.small.codec import STRIDE, Codec
 from skyhook_functions.imagine.small.network import Network, Shape
 from skyhook_functions.imagine.small.words import Words
 from skyhook_functions.imagine.video_model import VideoModel
 
 SIZE = 48
-SMALL = {"size": SIZE, "patch": 12, "width": 64, "depth": 1, "heads": 2, "hidden": 64, "text_depth": 1}
-CONTEXT = 9
+SMALL = {"side": SIZE // STRIDE, "width": 64, "depth": 1, "heads": 2, "hidden": 64, "text_depth": 1}
+CONTEXT = 5
 
 
 def saved(folder: Path, kind: str, **shape: int) -> Path:
@@ -41,7 +42,7 @@ def saved(folder: Path, kind: str, **shape: int) -> Path:
     network = Network(Shape(len(words), **SMALL, **shape))
     for parameter in network.parameters():  # some begin at zero
         torch.nn.init.normal_(parameter, std=0.1)
-    save(folder, kind, Checkpoint(network, words, Defaults(steps=4, fps=8.0)))
+    save(folder, kind, Checkpoint(network, Codec(), words, Defaults(steps=4, fps=8.0)))
     return folder
 
 
@@ -52,7 +53,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return saved(tmp_path_factory.mktemp("films"), VIDEO_TYPE, frames=4, moments=5)
+    return saved(tmp_path_factory.mktemp("films"), VIDEO_TYPE, frames=4, moments=4)
 
 
 def made(images: ImageModel, request: ImageRequest) -> Image:
@@ -142,17 +143,17 @@ def test_video_takes_as_many_goes_as_its_frames_need(videos: VideoModel, films: 
     assert decoded(segment.last_frames[-1]).shape == (SIZE, SIZE, 3)
     assert filmed(videos, asked) == segment
     steps = [event for event in videos.segment(asked) if isinstance(event, Progress) and event.steps]
-    # 17 frames, then 8 in each of three more goes
-    assert [event.step for event in steps] == list(range(4 * 4 + 1))
+    # 13 frames, then 8 in each of four more goes
+    assert [event.step for event in steps] == list(range(5 * 4 + 1))
     with refused("REQUEST_INVALID", "at most 80"):
         list(videos.segment(replace(asked, frames=81)))
 
 
 def test_a_long_segment_is_what_a_chain_of_short_ones_would_be(videos: VideoModel, films: Path) -> None:
     asked = SegmentRequest(str(films), "a red house", seed=3, width=64, height=64)
-    first = filmed(videos, replace(asked, frames=17))
+    first = filmed(videos, replace(asked, frames=13))
     second = filmed(videos, replace(asked, frames=8, seed=4, before=first.last_frames))
-    assert filmed(videos, replace(asked, frames=25)).last_frames == second.last_frames
+    assert filmed(videos, replace(asked, frames=21)).last_frames == second.last_frames
 
 
 def test_an_animated_picture_is_the_first_frame(videos: VideoModel, films: Path) -> None:

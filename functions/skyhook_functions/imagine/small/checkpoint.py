@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from skyhook_functions.imagine.small.codec import Codec
+from skyhook_functions.imagine.small.codec import STRIDE, Codec
 from skyhook_functions.imagine.small.network import Network, Shape
 from skyhook_functions.imagine.small.words import Words
 
@@ -40,7 +40,12 @@ def save(folder: Path, model_type: str, checkpoint: Checkpoint) -> None:
     """Write all three files; the weights in bfloat16."""
     folder.mkdir(parents=True, exist_ok=True)
     shape = asdict(checkpoint.network.shape)
-    config = {"model_type": model_type, "shape": shape, "sampling": asdict(checkpoint.defaults)}
+    config = {
+        "model_type": model_type,
+        "size": checkpoint.network.shape.side * STRIDE,  # px, for those who do not know of cells
+        "shape": shape,
+        "sampling": asdict(checkpoint.defaults),
+    }
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     checkpoint.words.save(folder)
     weights = {

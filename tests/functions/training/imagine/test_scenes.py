@@ -80,7 +80,7 @@ def test_a_film_shows_its_motion(motion: str) -> None:
         "down": end.y > start.y + 20, "growing": end.radius > start.radius + 5,
         "shrinking": end.radius < start.radius - 5, "still": end == start,
         "bouncing": shown.scenes[6].things[0].y < start.y - 20,
-        "orbiting": abs(np.hypot(end.x - SIZE / 2, end.y - SIZE / 2) - 26) < 1 and end != start,
+        "orbiting": abs(np.hypot(end.x - SIZE / 2, end.y - SIZE / 2) - 24) < 1 and end != start,
     }  # fmt: skip
     assert expected[motion]
 
