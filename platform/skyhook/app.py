@@ -14,7 +14,7 @@ from skyhook.billing.graphql import BillingQuery
 from skyhook.graphql.routes import graphql_routes
 from skyhook.graphql.schema import Fields, SchemaError, compose
 from skyhook.health import health_routes
-from skyhook.http.routes import artifact_routes
+from skyhook.http.routes import artifact_routes, plugin_routes
 from skyhook.jobs.graphql import JobsMutation, JobsQuery, JobsSubscription
 from skyhook.keys.graphql import KeysMutation
 from skyhook.plugins.host import PluginHost
@@ -67,6 +67,7 @@ def create_app(services: Services) -> Litestar:
                 services=services,
             ),
             *artifact_routes(services),
+            *plugin_routes(services),
             *health_routes(services),
         ],
         lifespan=[closing],

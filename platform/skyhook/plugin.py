@@ -21,7 +21,8 @@ from skyhook.jobs.graphql import Job, JobOptions, submit_job
 from skyhook.jobs.run import JobRun
 from skyhook.operations.caller import Caller
 from skyhook.operations.run import Answer, Asked, Call, Operations
-from skyhook.plugins.manifest import API, JobSpec, Meter, Model, Operation, Plugin, Scope
+from skyhook.plugins.manifest import API, JobSpec, Meter, Model, Operation, Plugin, Scope, WebSocketRoute
+from skyhook.plugins.websocket import WebSocket
 
 __all__ = [
     "API",
@@ -66,6 +67,8 @@ __all__ = [
     "StoredArtifact",
     "UTCDateTime",
     "Unauthenticated",
+    "WebSocket",
+    "WebSocketRoute",
     "new_id",
     "node_id",
     "node_uuid",

@@ -13,8 +13,15 @@ from sqlalchemy import Column, Integer, MetaData, Table
 from skyhook.plugins.checks import check
 from skyhook.plugins.errors import PluginBroken
 from skyhook.plugins.host import GROUP, PluginHost
-from skyhook.plugins.manifest import JobSpec, Meter, Model, Operation, Plugin, Scope
+from skyhook.plugins.manifest import JobSpec, Meter, Model, Operation, Plugin, Scope, WebSocketRoute
+from skyhook.plugins.websocket import WebSocket
 
+
+async def watch(socket: WebSocket) -> None:
+    await socket.close()
+
+
+ROUTE = WebSocketRoute("/v1/watch", "weather:read", watch)
 GOOD = Plugin(
     name="weather",
     version="1.0",
@@ -22,6 +29,7 @@ GOOD = Plugin(
     operations=(Operation("weatherForecast", "weather:read", ("weather.calls",)),),
     meters=(Meter("weather.calls", "Calls", "call", 100),),
     scopes=(Scope("weather:read", "Read the weather"),),
+    routes=(ROUTE,),
 )
 
 
@@ -100,6 +108,10 @@ def test_the_second_plugin_of_one_name_is_refused(modules: Path) -> None:
         (replace(GOOD, meters=()), "doesn't declare"),
         (replace(GOOD, functions=(int,)), "not marked"),
         (replace(GOOD, operations=(replace(GOOD.operations[0], job=JobSpec(dict, dict, print)),)), "Structs"),
+        (replace(GOOD, routes=(ROUTE, ROUTE)), "'/v1/watch' is declared twice"),
+        (replace(GOOD, routes=(replace(ROUTE, path="watch"),)), "must begin with '/'"),
+        (replace(GOOD, routes=(replace(ROUTE, path="/../watch"),)), "must be a path of"),
+        (replace(GOOD, routes=(replace(ROUTE, scope="chat:complete"),)), "which it doesn't declare"),
     ],
 )
 def test_a_manifest_that_does_not_hold_together_is_refused(manifest: Plugin, reason: str) -> None:

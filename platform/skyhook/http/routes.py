@@ -13,7 +13,10 @@ from skyhook.graphql.head import Head
 from skyhook.http.answers import send_error
 from skyhook.http.download import Download
 from skyhook.http.upload import Upload
+from skyhook.http.websocket import refuse, serve
 from skyhook.services import Services
+
+PLUGINS = "/p"
 
 
 def artifact_routes(services: Services) -> list[BaseRouteHandler]:
@@ -37,3 +40,28 @@ def artifact_routes(services: Services) -> list[BaseRouteHandler]:
                 await send_error(send, Head.of(scope), NotFound("There is nothing at this address."))
 
     return [artifacts]
+
+
+def plugin_routes(services: Services) -> list[BaseRouteHandler]:
+    """The addresses that plugins bring, each below `/p/<plugin>`."""
+    routes = {
+        f"{PLUGINS}/{plugin.name}{route.path}": route
+        for plugin in services.plugins.loaded
+        for route in plugin.routes
+    }
+
+    @asgi(PLUGINS, is_mount=True, copy_scope=False, name="plugins")
+    async def plugins(scope: Scope, receive: Receive, send: Send) -> None:
+        route = routes.get(scope["raw_path"].decode("latin-1"))
+        head = Head.of(scope)
+        if scope["type"] == ScopeType.WEBSOCKET:
+            if route is None:
+                await refuse(scope, receive, send, head, NotFound("There is nothing at this address."))
+            else:
+                await serve(route, services, scope, receive, send)
+        elif route is None:
+            await send_error(send, head, NotFound("There is nothing at this address."))
+        else:
+            await send_error(send, head, NotFound("This address is for WebSockets: open one with wss://."))
+
+    return [plugins]

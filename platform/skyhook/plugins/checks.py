@@ -13,6 +13,7 @@ from skyhook.plugins.errors import PluginBroken
 from skyhook.plugins.manifest import API, Plugin
 
 NAME = re.compile(r"[a-z][a-z0-9]{1,29}")
+PATH = re.compile(r"(/[a-z0-9][a-z0-9._-]*)+")
 RESERVED = frozenset(
     {
         "account",
@@ -44,7 +45,9 @@ def check(plugin: Plugin) -> None:
     _require_prefix(plugin, "operation", (operation.name for operation in plugin.operations), name)
     if plugin.tables is not None:
         _require_prefix(plugin, "table", plugin.tables.tables, f"{name}_")
+    _require_prefix(plugin, "route", (route.path for route in plugin.routes), "/")
     _check_operations(plugin)
+    _check_routes(plugin)
     for meter in plugin.meters:
         if meter.price < 0:
             raise PluginBroken(name, f"the meter {meter.name} has a negative price")
@@ -94,3 +97,14 @@ def _check_operations(plugin: Plugin) -> None:
                 raise PluginBroken(
                     plugin.name, f"{operation.name} uses the meter {meter!r}, which it doesn't declare"
                 )
+
+
+def _check_routes(plugin: Plugin) -> None:
+    scopes = {scope.name for scope in plugin.scopes}
+    for route in plugin.routes:
+        if not PATH.fullmatch(route.path):
+            reason = f"its route {route.path!r} must be a path of lower-case letters, digits and . _ -"
+            raise PluginBroken(plugin.name, reason)
+        if route.scope not in scopes:
+            reason = f"its route {route.path} asks for the scope {route.scope!r}, which it doesn't declare"
+            raise PluginBroken(plugin.name, reason)

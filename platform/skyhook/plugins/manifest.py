@@ -10,6 +10,7 @@ from sqlalchemy import MetaData
 
 if TYPE_CHECKING:
     from skyhook.jobs.run import JobRun
+    from skyhook.plugins.websocket import WebSocket
 
 API = 1
 """The version of the plugin contract that this core speaks."""
@@ -78,6 +79,24 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class WebSocketRoute:
+    """An address of the plugin's own that speaks WebSocket."""
+
+    path: str
+    """Such as `/v1/realtime`; it is served below `/p/<plugin>`."""
+    scope: str
+    """What a caller needs before the connection is opened."""
+    handler: Callable[[WebSocket], Awaitable[None]]
+    """Serves one connection; the connection is closed when it returns."""
+    subprotocols: tuple[str, ...] = ()
+    """Those that it speaks; the first that a client offers is accepted."""
+    key_subprotocol: str = ""
+    """How a subprotocol begins that carries the key, for browsers, whose WebSockets send no headers."""
+    message_bytes: int = 1 << 20
+    """The longest message that is read, in bytes, or characters of text."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plugin:
     """A product. Building it does no I/O and runs none of the product's code."""
 
@@ -94,6 +113,7 @@ class Plugin:
     meters: tuple[Meter, ...] = ()
     scopes: tuple[Scope, ...] = ()
     models: tuple[Model, ...] = ()
+    routes: tuple[WebSocketRoute, ...] = ()
     tables: MetaData | None = None
     migrations: str | None = None
     """`package:folder` of its alembic revisions."""

@@ -22,6 +22,8 @@ from skyhook.plugin import (
     Plugin,
     Scope,
     SkyhookError,
+    WebSocket,
+    WebSocketRoute,
     submit_job,
 )
 
@@ -141,6 +143,22 @@ class ProbeSubscription:
             await events.aclose()
 
 
+async def echo(socket: WebSocket) -> None:
+    """Says each message back, as long as the key is good, or misbehaves as told."""
+    await socket.send(f"hello {socket.query.get('name', '')}")
+    while (message := await socket.receive()) is not None:
+        await socket.admit()
+        match message:
+            case "leave":
+                return
+            case "flaky":
+                raise Flaky("Try again.")
+            case "secret":
+                raise RuntimeError("SELECT secret FROM internals")
+            case _:
+                await socket.send(message)
+
+
 plugin = Plugin(
     name="probe",
     version="0.1.0",
@@ -156,4 +174,9 @@ plugin = Plugin(
     functions=(Probe,),
     meters=(Meter(WORDS, "Words", "word", price=1_000_000),),
     scopes=(Scope("probe:answer", "Use the probe"),),
+    routes=(
+        WebSocketRoute(
+            "/v1/echo", "probe:answer", echo, ("echo",), key_subprotocol="key.", message_bytes=1000
+        ),
+    ),
 )
