@@ -19,9 +19,20 @@ from skyhook.graphql.nodes import GlobalID, Node
 from skyhook.graphql.scalars import JSON, BigInt
 from skyhook.jobs.graphql import Job, JobOptions, submit_job
 from skyhook.jobs.run import JobRun
+from skyhook.operations.asks import Ask, Asks
 from skyhook.operations.caller import Caller
 from skyhook.operations.run import Answer, Asked, Call, Operations
-from skyhook.plugins.manifest import API, JobSpec, Meter, Model, Operation, Plugin, Scope, WebSocketRoute
+from skyhook.plugins.manifest import (
+    API,
+    AskSpec,
+    JobSpec,
+    Meter,
+    Model,
+    Operation,
+    Plugin,
+    Scope,
+    WebSocketRoute,
+)
 from skyhook.plugins.websocket import WebSocket
 
 __all__ = [
@@ -32,7 +43,10 @@ __all__ = [
     "Answer",
     "Artifact",
     "Artifacts",
+    "Ask",
+    "AskSpec",
     "Asked",
+    "Asks",
     "BigInt",
     "ByUuid",
     "Call",
