@@ -1,0 +1,1 @@
+"""The functions of the plugin `voice`: speech out, and speech in."""
