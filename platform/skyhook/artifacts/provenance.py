@@ -35,6 +35,7 @@ GENERATOR = "Skyhook"
 
 _SOURCES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 GENERATED = f"{_SOURCES}trainedAlgorithmicMedia"
+COMPUTED = f"{_SOURCES}algorithmicMedia"
 EDITED = f"{_SOURCES}compositeWithTrainedAlgorithmicMedia"
 ENHANCED = f"{_SOURCES}algorithmicallyEnhanced"
 _PARENT = "parent"
@@ -53,7 +54,7 @@ class Provenance:
     parent: bytes | Path | None = None
     """The file that was edited; none for one that was made from nothing."""
     is_trained: bool = True
-    """Whether a trained model made the change; False where plain arithmetic changed `parent`."""
+    """Whether a trained model made it, or the change; False for a plain algorithm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +200,8 @@ def _manifest(media_type: str, provenance: Provenance) -> dict[str, Any]:
         parameters["job"] = str(provenance.job_id)
     made: dict[str, Any] = {"softwareAgent": {"name": provenance.model}, "parameters": parameters}
     if provenance.parent is None:
-        actions = [{"action": "c2pa.created", "digitalSourceType": GENERATED, **made}]
+        source = GENERATED if provenance.is_trained else COMPUTED
+        actions = [{"action": "c2pa.created", "digitalSourceType": source, **made}]
     else:
         opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": [_PARENT]}}
         source = EDITED if provenance.is_trained else ENHANCED
