@@ -120,6 +120,8 @@ def _decoder(**options: Any) -> Any:
         "silprob": 1e-8,  # else silence swallows words
         "fillprob": 1e-30,
         "topn": 8,
+        "dither": True,  # else silence without any noise, as programs make it, upsets what is next to it
+        "seed": 1,
     }
     return pocketsphinx.Decoder(pocketsphinx.Config(**settings | options))
 

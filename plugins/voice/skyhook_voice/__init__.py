@@ -4,6 +4,8 @@ from skyhook.plugin import Meter, Model, Operation, Plugin, Scope
 from skyhook_functions.voice.listener import Listener
 from skyhook_functions.voice.speaker import Speaker
 from skyhook_voice.meters import CHARACTERS, HEARD_MS
+from skyhook_voice.realtime.credit import OPERATION
+from skyhook_voice.realtime.route import ROUTE
 from skyhook_voice.schema import VoiceMutation, VoiceQuery, VoiceSubscription
 from skyhook_voice.scopes import READ, SPEAK, TALK, TRANSCRIBE
 
@@ -18,6 +20,7 @@ plugin = Plugin(
         Operation("voiceSpeak", SPEAK, (CHARACTERS,)),
         Operation("voiceSpeakStream", SPEAK, (CHARACTERS,)),
         Operation("voiceTranscribe", TRANSCRIBE, (HEARD_MS,)),
+        Operation(OPERATION, TALK, (HEARD_MS, CHARACTERS)),
     ),
     functions=(Speaker, Listener),
     meters=(
@@ -30,14 +33,15 @@ plugin = Plugin(
         Scope(TRANSCRIBE, "Transcribe recordings"),
         Scope(TALK, "Hold spoken conversations"),
     ),
+    routes=(ROUTE,),
     models=(
         Model(
             name="skyhook-commands",
             title="Skyhook Commands (a command grammar, not dictation)",
             location="skyhook_functions:weights/skyhook-commands",
             tier="small",
-            description="Understands the sentences of a small grammar of spoken commands in American English, and "
-            "says of all other speech that it was not understood. Its model card lists what can be said.",
+            description="Understands the sentences of a small grammar of spoken commands in American "
+            "English, and says of all other speech that it was not understood. Its model card lists what can be said.",
         ),
     ),
 )

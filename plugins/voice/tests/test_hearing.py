@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import random
 
 import av
 import numpy as np
@@ -71,7 +70,7 @@ def test_speech_outside_the_grammar_is_found_and_not_invented(server: Server) ->
 
 @pytest.mark.parametrize(
     ("container", "codec"),
-    [("flac", "flac"), ("ogg", "libopus"), ("ogg", "libvorbis"), ("mp3", "libmp3lame")],
+    [("flac", "flac"), ("ogg", "libopus"), ("mp3", "libmp3lame")],
 )
 def test_other_formats_are_heard_as_well(server: Server, container: str, codec: str) -> None:
     sound = pcm(download(spoken(server, "Set a timer for ten minutes.", voice=VOICE)))
@@ -80,7 +79,7 @@ def test_other_formats_are_heard_as_well(server: Server, container: str, codec: 
 
 
 def test_silence_and_noise_are_no_speech(server: Server) -> None:
-    noise = random.Random(1).randbytes(2 * RATE)
+    noise = np.random.default_rng(1).bytes(2 * RATE)
     for sound in (SILENCE * 3, noise):
         transcript = heard(server, upload(server, wav(sound), "quiet.wav"))
         assert transcript["text"] == ""
