@@ -20,15 +20,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 GRAMMAR = "commands.gram"
-FRAME = HEARD_RATE // 100
-"""Samples of the recognizer's own frame: 10 ms."""
+AROUND_MS = 250
+"""How much of the sound before and after speech is looked at with it."""
+FRAME_MS = 10
+"""Of the recognizer's own frame."""
 SCORE_SCALE = 1024
 """By which pocketsphinx divides its scores before it takes them out of the logarithm."""
 PHONES = (
     "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH"
 )
 
-SENTENCE_FIT = -2.7
+SENTENCE_FIT = -3.5
 """Nats a frame by which all words together may fit worse than free phones."""
 WORD_FIT = -4.5
 """The same of each word."""
@@ -78,7 +80,7 @@ class Commands:
         return decoder
 
     def recognize(self, samples: NDArray[np.int16], at_ms: int = 0) -> Segment:
-        """The sentence in `samples` (16 kHz), a stretch of speech with some silence around it.
+        """The sentence in `samples` (16 kHz), a stretch of speech with `AROUND_MS` around it.
 
         Times count from `at_ms`.
         """
@@ -92,8 +94,8 @@ class Commands:
         found = [
             Word(
                 text=piece.text.partition("(")[0],  # as `the(2)` names another pronunciation
-                start_ms=at_ms + piece.start * 10,
-                end_ms=at_ms + piece.end * 10,
+                start_ms=at_ms + piece.start * FRAME_MS,
+                end_ms=at_ms + piece.end * FRAME_MS,
                 confidence=_confidence(fit),
             )
             for piece, fit in zip(words, fits, strict=True)
@@ -156,12 +158,13 @@ def _compared(sentence: list[_Piece], phones: list[_Piece]) -> tuple[list[float]
 
 
 def _by_frame(phones: list[_Piece], frames: int) -> tuple[list[float], list[bool]]:
-    """The score of free phones in each frame, and whether it is speech."""
+    """The score of free phones in each frame, and whether it is speech, not what is around it."""
+    around = AROUND_MS // FRAME_MS
     free, speech = [0.0] * frames, [False] * frames
     for piece in phones:
         for frame in range(piece.start, piece.end):
             free[frame] = piece.score / (piece.end - piece.start)
-            speech[frame] = not piece.is_filler
+            speech[frame] = not piece.is_filler and around <= frame < frames - around
     return free, speech
 
 

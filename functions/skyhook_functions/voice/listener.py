@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from skyhook.function import FunctionError, function
 from skyhook_functions.voice import sound
 from skyhook_functions.voice.activity import FRAME, STATE_BYTES, Detector, stretches
-from skyhook_functions.voice.commands import Commands
+from skyhook_functions.voice.commands import AROUND_MS, Commands
 from skyhook_functions.voice.messages import (
     HEARD_RATE,
     SPOKEN_RATE,
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-AROUND_MS = 250
-"""How much of the sound before and after speech is looked at with it."""
 LIVE_FRAME = FRAME * SPOKEN_RATE // HEARD_RATE
 
 
@@ -54,11 +52,11 @@ class Listener:
         )
 
     def recognize(self, speech: Speech) -> Transcript:
-        """The command in an utterance of a live session. Raises AUDIO_INVALID and MODEL_INVALID."""
+        """The commands in a turn of a live session. Raises AUDIO_INVALID and MODEL_INVALID."""
         samples = sound.to_16k(_live(bytes(2 * sound.CONTEXT) + speech.pcm))
-        with self._lock:
-            segment = self._model(speech.model).recognize(samples)
-        return Transcript(duration_ms=segment.end_ms, segments=[segment])
+        return Transcript(
+            duration_ms=len(samples) * 1000 // HEARD_RATE, segments=self._segments(samples, speech.model)
+        )
 
     def listen(self, listening: Listening) -> Activity:
         """How likely there is speech in the next sound of a session. Raises AUDIO_INVALID."""

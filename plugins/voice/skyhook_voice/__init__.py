@@ -41,7 +41,8 @@ plugin = Plugin(
             location="skyhook_functions:weights/skyhook-commands",
             tier="small",
             description="Understands the sentences of a small grammar of spoken commands in American "
-            "English, and says of all other speech that it was not understood. Its model card lists what can be said.",
+            "English, and says of all other speech that it was not understood. Its model card "
+            "lists what can be said.",
         ),
     ),
 )

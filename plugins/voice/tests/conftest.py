@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from minds import Mind, thinking
 from tests.serving import Server
 
 
@@ -15,3 +16,23 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def session_mind(server: Server) -> Iterator[Mind]:
+    """A scripted mind, which the server knows as `mind`."""
+    with thinking() as mind:
+        server.command(
+            *("models", "add", "mind", "--upstream", mind.base_url, "--upstream-name", "mind"),
+            *("--api-key-variable", "UPSTREAM_KEY", "--context-tokens", "4000"),
+        )
+        while "mind" not in str(server.graphql("{ chatModels { name } }")):
+            pass
+        yield mind
+
+
+@pytest.fixture
+def mind(session_mind: Mind) -> Mind:
+    """The scripted mind, with an empty script."""
+    session_mind.script, session_mind.requests, session_mind.tool_call = {}, [], None
+    return session_mind

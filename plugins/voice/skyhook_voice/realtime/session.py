@@ -208,14 +208,14 @@ class Session:
         stopped_at = time.monotonic()
         speech = Speech(pcm, self._recognizer.location)
         transcript = await self._services.compute.call(Listener.recognize, speech)
-        segment = transcript.segments[0]
+        understood = [segment.text for segment in transcript.segments if segment.is_command]
         place = {"item_id": item.id, "content_index": 0}
-        if segment.is_command:
-            item.text = segment.text
+        if understood:
+            item.text = " ".join(understood)
             await self._outlet.send(
                 "conversation.item.input_audio_transcription.completed",
                 **place,
-                transcript=segment.text,
+                transcript=item.text,
                 usage={"type": "duration", "seconds": transcript.duration_ms / 1000},
             )
         else:
