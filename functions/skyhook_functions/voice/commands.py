@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 GRAMMAR = "commands.gram"
 AROUND_MS = 250
 """How much of the sound before and after speech is looked at with it."""
+NOISE = 4
+"""The loudest noise that is added, of 32768."""
 FRAME_MS = 10
 """Of the recognizer's own frame."""
 SCORE_SCALE = 1024
@@ -30,7 +32,7 @@ PHONES = (
     "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH"
 )
 
-SENTENCE_FIT = -3.5
+SENTENCE_FIT = -3.2
 """Nats a frame by which all words together may fit worse than free phones."""
 WORD_FIT = -4.5
 """The same of each word."""
@@ -84,6 +86,11 @@ class Commands:
 
         Times count from `at_ms`.
         """
+        import numpy as np
+
+        # Silence without any noise, as programs make it, upsets what is next to it.
+        noise = np.random.default_rng(0).integers(-NOISE, NOISE, len(samples), np.int16, endpoint=True)
+        samples = np.clip(samples, -32768 + NOISE, 32767 - NOISE) + noise
         sentence = _search(self._sentences, samples)
         words = [piece for piece in sentence if not piece.is_filler]
         end_ms = at_ms + len(samples) * 1000 // HEARD_RATE
@@ -122,8 +129,7 @@ def _decoder(**options: Any) -> Any:
         "silprob": 1e-8,  # else silence swallows words
         "fillprob": 1e-30,
         "topn": 8,
-        "dither": True,  # else silence without any noise, as programs make it, upsets what is next to it
-        "seed": 1,
+        "cmn": "batch",  # each utterance by itself, whatever was heard before
     }
     return pocketsphinx.Decoder(pocketsphinx.Config(**settings | options))
 

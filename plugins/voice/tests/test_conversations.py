@@ -15,7 +15,7 @@ PLAYED_S = 1.1
 STORY = "Once upon a time there was a very small server. " * 8
 SCRIPT = {
     "what time is it": "It is ten o'clock.",
-    "set a timer for five minutes": "The timer is set.",
+    "set a timer for ten minutes": "The timer is set.",
     "tell me a story": STORY,
     "stop talking": "Of course.",
     "goodbye": "Goodbye, and thank you.",
