@@ -32,6 +32,7 @@ SOURCES: dict[str, tuple[str | int, ...]] = {
     "CONVERSATION_ID": ("chatConversationCreate", "id"),
     "MESSAGE_ID": ("chatComplete", "messageIds", -1),
     "JOB_ID": ("imagineGenerate", "id"),
+    "SPEECH_ID": ("voiceSpeak", "artifact", "id"),
     "PICTURE_ID": ("job", "artifacts", 0, "id"),
 }
 """Where in the answers before it an example's variable comes from."""

@@ -140,7 +140,7 @@ async def test_what_is_heard_and_spoken_is_charged_exactly(server: Server, mind:
     assert thought == 9 * 100 + 2 * 400
     expected = before - cost - 3_000 * MILLISECOND
     async with asyncio.timeout(10):
-        while await asyncio.to_thread(balance, server) != expected:
+        while await asyncio.to_thread(balance, server) != expected:  # noqa: ASYNC110 (of another process)
             await asyncio.sleep(0.05)
 
 
