@@ -129,13 +129,14 @@ def _decoder(**options: Any) -> Any:
         "silprob": 1e-8,  # else silence swallows words
         "fillprob": 1e-30,
         "topn": 8,
-        "cmn": "batch",  # each utterance by itself, whatever was heard before
+        "cmn": "batch",
     }
     return pocketsphinx.Decoder(pocketsphinx.Config(**settings | options))
 
 
 def _search(decoder: Any, samples: NDArray[np.int16]) -> list[_Piece]:
     """What the decoder finds; nothing where no sentence of its grammar fits."""
+    decoder.reinit_feat()  # else it hears a little by what it has heard before, from whomever
     decoder.start_utt()
     decoder.process_raw(samples.tobytes(), full_utt=True)
     decoder.end_utt()

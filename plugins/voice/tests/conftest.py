@@ -19,6 +19,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def bare_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server without espeak-ng, whose sessions may be idle for a second only."""
+    folder = tmp_path_factory.mktemp("bare")
+    server = Server(folder, environment={"PATH": str(folder), "SKYHOOK_VOICE_IDLE_S": "1"})
+    server.prepare()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
 def session_mind(server: Server) -> Iterator[Mind]:
     """A scripted mind, which the server knows as `mind`."""
     with thinking() as mind:

@@ -7,7 +7,6 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -165,13 +164,7 @@ async def test_a_mind_that_the_key_may_not_ask_ends_the_session(server: Server, 
         assert (await ending(socket))[0] == ["SCOPE_MISSING"]
 
 
-async def test_a_session_that_is_idle_is_closed(tmp_path: Path) -> None:
-    server = Server(tmp_path, environment={"SKYHOOK_VOICE_IDLE_S": "1"})
-    server.prepare()
-    server.start()
-    try:
-        async with opened(server, path="?model=skyhook-small") as socket:
-            codes, code, _ = await ending(socket)
-        assert (codes, code) == (["REALTIME_SESSION_ENDED"], 1008)
-    finally:
-        server.stop()
+async def test_a_session_that_is_idle_is_closed(bare_server: Server) -> None:
+    async with opened(bare_server, path="?model=skyhook-small") as socket:
+        codes, code, _ = await ending(socket)
+    assert (codes, code) == (["REALTIME_SESSION_ENDED"], 1008)
