@@ -62,8 +62,13 @@ class HearingCredit:
         asked = Asked(caller, OPERATION, None, {HEARD_MS: SLICE_MS})
         running = asyncio.create_task(self._operations.run(asked, Used, body))
         waiting = asyncio.create_task(held.wait())
-        await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
+        try:
+            await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            running.cancel()
+            raise
+        finally:
+            waiting.cancel()
         if running.done():
             running.result()
         self._call = running
