@@ -84,7 +84,7 @@ async def test_the_bundled_model_can_be_the_mind(server: Server) -> None:
 
 
 async def test_speech_outside_of_the_grammar_is_told_and_not_invented(server: Server, mind: Mind) -> None:
-    sound = await asyncio.to_thread(said, server, "My sister has three cats.")
+    sound = await asyncio.to_thread(said, server, "I would like a pizza with extra cheese.")
     async with calling(server, "mind") as caller:
         caller.say(sound)
         failed = await caller.wait("conversation.item.input_audio_transcription.failed")
