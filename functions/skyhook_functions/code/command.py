@@ -17,6 +17,7 @@ HOME = "/home/code"
 """The program's folder, and the current one when it starts."""
 OUTPUT = "out"
 """Its folder of files to give back."""
+TEMPORARY = "/home/tmp"
 DISK_BYTES = 64 << 20
 """Of all files together; they lie in memory."""
 MOST_PROCESSES = 64
@@ -33,9 +34,9 @@ VARIABLES = {
     "PATH": SEARCH_PATH,
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONUNBUFFERED": "1",
-    "TMPDIR": "/tmp",
+    "TMPDIR": TEMPORARY,
 }
-PROGRAM = "/home/tmp/program"
+PROGRAM = f"{TEMPORARY}/program"
 START = """\
 status=$1 go=$2 words=$3
 shift 3
@@ -51,7 +52,7 @@ printf s >&$status
 exec {status}>&-
 exec "$@"
 """
-"""What runs before the program: says that it is ready, waits for the word, compiles, and says how that went."""
+"""What runs before the program: says that it is ready, waits for the word, compiles, and says how it went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Command:
 
     def _files(self, files: Sequence[File]) -> Iterator[str]:
         yield from ("--size", str(DISK_BYTES), "--tmpfs", "/home")
-        for folder in (HOME, f"{HOME}/{OUTPUT}", "/home/tmp"):
+        for folder in (HOME, f"{HOME}/{OUTPUT}", TEMPORARY):
             yield from ("--dir", folder)
         for file in files:
             yield from (
@@ -138,6 +139,12 @@ def check_path(path: str) -> bool:
     )
 
 
+def clash(paths: Sequence[str]) -> str | None:
+    """A path that two files have, or that is a file's as well as another one's folder; None where none is."""
+    folders = {str(folder) for path in paths for folder in PurePosixPath(path).parents}
+    return next((path for path in paths if path in folders or paths.count(path) > 1), None)
+
+
 def _isolation() -> tuple[str, ...]:
     return (
         *("--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"),
@@ -156,7 +163,8 @@ def _system() -> Iterator[str]:
     for name in DEVICES:
         yield from ("--dev-bind", f"/dev/{name}", f"/dev/{name}")
     yield from ("--symlink", "/proc/self/fd", "/dev/fd")
-    yield from ("--symlink", "/home/tmp", "/dev/shm", "--symlink", "/home/tmp", "/tmp")
+    for link in ("/tmp", "/dev/shm"):  # noqa: S108 - these are the sandbox's own
+        yield from ("--symlink", TEMPORARY, link)
 
 
 def _limits(request: RunRequest) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from skyhook.function import FunctionError, function
 from skyhook_functions.code.collect import Collection
-from skyhook_functions.code.command import check_path
+from skyhook_functions.code.command import check_path, clash
 from skyhook_functions.code.languages import LANGUAGES
 from skyhook_functions.code.messages import (
     MOST_INPUT_BYTES,
@@ -117,8 +117,8 @@ def _check(request: RunRequest) -> None:
     paths = [file.path for file in request.files]
     if wrong := next((path for path in paths if not check_path(path)), None):
         raise FunctionError("PROGRAM_INVALID", f"{wrong!r} is no path of a file below the program's folder.")
-    if len(set(paths)) < len(paths):
-        raise FunctionError("PROGRAM_INVALID", "Two files have the same path.")
+    if doubled := clash(paths):
+        raise FunctionError("PROGRAM_INVALID", f"{doubled} is there twice.")
     if sum(len(file.content) for file in request.files) + len(request.stdin) > MOST_INPUT_BYTES:
         raise FunctionError(
             "PROGRAM_INVALID", f"Files and input have more than {MOST_INPUT_BYTES >> 20} MiB."

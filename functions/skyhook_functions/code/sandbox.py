@@ -18,8 +18,8 @@ from skyhook_functions.code.command import HOME, Channels, Command
 from skyhook_functions.code.messages import RunRequest
 
 NOBODY = 65534
-"""Whom programs run as where the worker is root: with root's id, even without its powers, a program could write
-what the kernel lets root write, such as settings below /proc/sys.
+"""Whom programs run as where the worker is root. With root's id, even without its powers, a program could
+write what the kernel lets root write, such as the settings below /proc/sys.
 """
 
 
@@ -60,7 +60,7 @@ class Sandbox:
         command = Command(bubblewrap, request, filters, channels)
         self._opened.callback(command.close)
         nobody = NOBODY if os.geteuid() == 0 else None
-        self.process = subprocess.Popen(
+        self.process = subprocess.Popen(  # noqa: S603 - the strangers' words come behind `--`
             command.words,
             stdin=command.stdin,
             stdout=subprocess.PIPE,
@@ -102,7 +102,7 @@ class Sandbox:
     def ended(self) -> int:
         """Waits until no process is left; gives the exit code, as a shell does."""
         code = self.process.wait()
-        self.kill()  # bubblewrap ends when the program does: what the program left behind may live a moment longer
+        self.kill()  # bubblewrap has ended with the program; what that left may live a moment longer
         select.select([self._pidfd], [], [])
         self.compiled = self._status.read(1) != b"f"
         return code

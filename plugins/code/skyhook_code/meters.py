@@ -1,0 +1,3 @@
+"""What the plugin counts."""
+
+SANDBOX_MS = "code.sandbox_ms"
