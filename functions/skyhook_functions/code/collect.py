@@ -56,6 +56,8 @@ class Collection:
             yield from self._below(self._open(folder, name, os.O_DIRECTORY), f"{path}/", depth + 1)
         elif not stat.S_ISREG(told.st_mode):
             self._leave_out(path, "it is a link" if stat.S_ISLNK(told.st_mode) else "it is no regular file")
+        elif told.st_size == 0:
+            self._leave_out(path, "it is empty, and an artifact is not")
         elif self._files == MOST_MADE_FILES:
             self._leave_out(path, f"there are more than {MOST_MADE_FILES} files")
         elif told.st_size > MOST_MADE_BYTES - self._bytes:

@@ -11,7 +11,7 @@ from tests.serving import Server
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("code"))
+    server = Server(tmp_path_factory.mktemp("code"), environment={"ATTACKED_TOKEN": "a-secret"})
     server.prepare()
     server.start()
     yield server

@@ -26,7 +26,12 @@ int main(int count, char **words) {
 def test_a_program_of_each_language_gets_its_arguments_and_input(programs: Programs, language: str) -> None:
     result = programs.run(HELLO[language], language, arguments=["big world"], stdin="now")
     assert (result["stdout"], result["stderr"]) == ("hello big world now\n", "")
-    assert (result["exitCode"], result["signal"], result["limit"], result["compiled"]) == (0, None, None, True)
+    assert (result["exitCode"], result["signal"], result["limit"], result["compiled"]) == (
+        0,
+        None,
+        None,
+        True,
+    )
 
 
 def test_the_time_it_ran_is_charged_and_no_more_than_was_held(programs: Programs) -> None:
