@@ -60,18 +60,21 @@ class Sandbox:
         command = Command(bubblewrap, request, filters, channels)
         self._opened.callback(command.close)
         nobody = NOBODY if os.geteuid() == 0 else None
-        self.process = subprocess.Popen(  # noqa: S603 - the strangers' words come behind `--`
-            command.words,
-            stdin=command.stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=command.descriptors,
-            env={},
-            cwd="/",
-            user=nobody,
-            group=nobody,
-            extra_groups=[] if nobody else None,
-        )
+        try:
+            self.process = subprocess.Popen(  # noqa: S603 - the strangers' words come behind `--`
+                command.words,
+                stdin=command.stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=command.descriptors,
+                env={},
+                cwd="/",
+                user=nobody,
+                group=nobody,
+                extra_groups=[] if nobody else None,
+            )
+        except OSError as error:
+            raise CannotIsolate(f"bubblewrap cannot be started: {error}") from error
         self._opened.callback(self._reap)
         for theirs in (to_info, to_status, go):
             theirs.close()

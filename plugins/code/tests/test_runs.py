@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,23 @@ time.sleep(60)
     usage = programs.newest_usage()
     assert (usage["operation"], usage["outcome"]) == ("codeRunStream", "cancelled")
     assert 0 < int(usage["quantities"][0]["quantity"]) < 100_000
+
+
+def test_a_worker_that_is_killed_takes_its_programs_along(programs: Programs) -> None:
+    marker = f"marker-{os.getpid()}-{time.monotonic_ns()}"
+    before = programs.balance()
+    events = programs.events("print('started'); import time; time.sleep(60)", seconds=70, arguments=[marker])
+    next(events)
+    (worker,) = running_with("skyhook_functions.code.run:CodeRunner")
+    os.kill(worker, signal.SIGKILL)
+    (error,) = list(events)[-1]["errors"]
+    assert error["extensions"]["code"] == "FUNCTION_INTERRUPTED"
+    deadline = time.monotonic() + 10
+    while running_with(marker) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert running_with(marker) == []
+    assert programs.balance() == before
+    assert programs.run("print(1)")["exitCode"] == 0
 
 
 def running_with(marker: str) -> list[int]:
