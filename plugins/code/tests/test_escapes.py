@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import Programs
-from tests.serving import Server
+from programs import Programs, running_with
 
 ATTACKS = Path(__file__).parent / "attacks"
 NAMES = sorted(
@@ -62,7 +61,10 @@ class Scene:
     abstract: socket.socket
     secret: str
     folder: Path
-    server: Server
+    data: Path
+    """The server's."""
+    pids: list[int]
+    """Of the server, its workers, and these tests."""
     marker: str = field(default_factory=lambda: f"attack-{secrets.token_hex(8)}")
 
     def told(self) -> str:
@@ -74,10 +76,10 @@ class Scene:
                 "tcp": self.tcp.getsockname()[1],
                 "udp": self.udp.getsockname()[1],
                 "abstract": self.abstract.getsockname().decode().lstrip("\0"),
-                "secret_files": [str(self.folder / "secret.txt"), str(self.server.data / "secret")],
+                "secret_files": [str(self.folder / "secret.txt"), str(self.data / "secret")],
                 "open_folder": str(self.folder / "open"),
                 "variable": "ATTACKED_TOKEN",
-                "pids": [os.getpid(), self.server.process.pid if self.server.process else 0, *workers()],
+                "pids": self.pids,
                 "disk": [os.major(device), os.minor(device)],
                 "marker": self.marker,
             }
@@ -101,7 +103,10 @@ class Scene:
 
 
 @pytest.fixture
-def scene(server: Server, tmp_path: Path) -> Iterator[Scene]:
+def scene(programs: Programs, tmp_path: Path) -> Iterator[Scene]:
+    server = programs.server
+    assert server.process is not None
+    pids = [os.getpid(), server.process.pid, *programs.workers()]
     secret = secrets.token_hex(16)
     (tmp_path / "secret.txt").write_text(secret)
     (tmp_path / "open").mkdir()
@@ -119,7 +124,7 @@ def scene(server: Server, tmp_path: Path) -> Iterator[Scene]:
         abstract.listen()
         for one in (tcp, udp, abstract):
             one.setblocking(False)
-        yield Scene(tcp, udp, abstract, secret, tmp_path, server)
+        yield Scene(tcp, udp, abstract, secret, tmp_path, server.data, pids)
 
 
 def own_address() -> str:
@@ -130,20 +135,6 @@ def own_address() -> str:
         except OSError:
             return "127.0.0.2"
         return str(probe.getsockname()[0])
-
-
-def workers() -> list[int]:
-    """The process ids of the workers that run programs."""
-    return [int(pid) for pid, words in commands() if "skyhook_functions.code.run:CodeRunner" in words]
-
-
-def commands() -> Iterator[tuple[str, str]]:
-    """The processes of this machine with their commands."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            yield path.parent.name, path.read_text(errors="replace")
-        except OSError:
-            continue
 
 
 def source(name: str, scene: Scene) -> str:
@@ -237,7 +228,7 @@ CHECKS: dict[str, Callable[[Scene, dict[str, Any]], None]] = {
 def test_an_attack_is_tried_and_gets_nothing(programs: Programs, scene: Scene, name: str) -> None:
     if name == "other_calls.c" and platform.machine() != "x86_64":
         pytest.skip("this machine has no calls by other numbers")
-    before = workers()
+    before = programs.workers()
     result = attack(programs, scene, name)
     printed = result["stdout"] + result["stderr"]
     assert "tried: " in printed or not result["compiled"], result
@@ -246,9 +237,9 @@ def test_an_attack_is_tried_and_gets_nothing(programs: Programs, scene: Scene, n
     assert scene.secret not in json.dumps(result) + str(programs.contents(result))
     CHECKS.get(name, lambda scene, result: None)(scene, result)
     assert scene.was_reached() == []
-    assert not [words for _, words in commands() if scene.marker in words]
+    assert running_with(scene.marker) == []
     if before:
-        assert workers() == before
+        assert programs.workers() == before
     assert programs.run("print('still here')")["stdout"] == "still here\n"
 
 
@@ -277,7 +268,7 @@ def test_the_same_attack_succeeds_outside(scene: Scene, tmp_path: Path, name: st
     finally:
         os.close(reading)
         os.close(writing)
-    left = [int(pid) for pid, command in commands() if scene.marker in command]
+    left = running_with(scene.marker)
     for pid in left:
         os.kill(pid, 9)
     printed = done.stdout + done.stderr

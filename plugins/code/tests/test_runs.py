@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import PRICE, Programs
+from programs import PRICE, Programs, running_with
 
 HELLO = {
     "PYTHON": "import sys\nprint('hello', sys.argv[1], sys.stdin.read())",
@@ -111,6 +110,7 @@ def test_output_is_there_while_the_program_runs(programs: Programs) -> None:
 
 
 def test_a_client_that_goes_away_ends_the_program_and_pays_for_its_part(programs: Programs) -> None:
+    programs.run("print(1)")
     before = programs.newest_usage()["id"]
     marker = f"marker-{os.getpid()}-{time.monotonic_ns()}"
     source = """
@@ -140,7 +140,7 @@ def test_a_worker_that_is_killed_takes_its_programs_along(programs: Programs) ->
     before = programs.balance()
     events = programs.events("print('started'); import time; time.sleep(60)", seconds=70, arguments=[marker])
     next(events)
-    (worker,) = running_with("skyhook_functions.code.run:CodeRunner")
+    (worker,) = programs.workers()
     os.kill(worker, signal.SIGKILL)
     (error,) = list(events)[-1]["errors"]
     assert error["extensions"]["code"] == "FUNCTION_INTERRUPTED"
@@ -150,18 +150,6 @@ def test_a_worker_that_is_killed_takes_its_programs_along(programs: Programs) ->
     assert running_with(marker) == []
     assert programs.balance() == before
     assert programs.run("print(1)")["exitCode"] == 0
-
-
-def running_with(marker: str) -> list[int]:
-    """The processes of this machine that have the marker in their command."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if marker.encode() in path.read_bytes():
-                found.append(int(path.parent.name))
-        except OSError:
-            continue
-    return found
 
 
 def test_bytes_that_are_no_utf8_are_replaced_and_split_letters_are_whole(programs: Programs) -> None:
