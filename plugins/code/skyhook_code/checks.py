@@ -1,11 +1,12 @@
-"""What a caller asks to be run, checked before anything is held or started."""
+"""What a caller asks for, checked before anything is held or started."""
 
 from __future__ import annotations
 
 from skyhook.plugin import Info, InvalidInput, StoredArtifact, node_uuid
+from skyhook_code.completions import Completing
 from skyhook_code.requests import GivenFile, Run
-from skyhook_code.scopes import ARTIFACTS_READ, RUN
-from skyhook_code.types import CodeFileInput, CodeRunInput
+from skyhook_code.scopes import ARTIFACTS_READ, COMPLETE, RUN
+from skyhook_code.types import CodeCompleteInput, CodeFileInput, CodeRunInput
 from skyhook_functions.code.command import check_path, clash
 from skyhook_functions.code.languages import LANGUAGES
 from skyhook_functions.code.messages import (
@@ -19,9 +20,11 @@ from skyhook_functions.code.messages import (
 
 MOST_ARGUMENTS = 64
 LONGEST_ARGUMENT = 4096
+LONGEST_FILE = 1_000_000
+MOST_TOKENS = 1024
 
 
-async def checked(info: Info, given: CodeRunInput) -> Run:
+async def checked_run(info: Info, given: CodeRunInput) -> Run:
     """The request. Raises SCOPE_MISSING, NOT_FOUND for an artifact, and InvalidInput with the mend."""
     info.context.caller.require(RUN)
     if not 0 < given.seconds <= LONGEST_S:
@@ -38,6 +41,30 @@ async def checked(info: Info, given: CodeRunInput) -> Run:
         stdin=given.stdin,
         seconds=given.seconds,
         memory_mib=given.memory_mib,
+    )
+
+
+def checked_completing(info: Info, given: CodeCompleteInput) -> Completing:
+    """The request. Raises SCOPE_MISSING and InvalidInput."""
+    info.context.caller.require(COMPLETE)
+    if not (given.prefix + given.suffix).strip():
+        raise InvalidInput("Give the code before the cursor, after it, or both.", field="prefix")
+    for field, text in (("prefix", given.prefix), ("suffix", given.suffix)):
+        if len(text) > LONGEST_FILE:
+            raise InvalidInput(f"{field} has at most {LONGEST_FILE:,} characters.", field=field)
+    if len(given.language) > 50 or not given.language.isprintable():
+        raise InvalidInput("A language is named in at most 50 printable characters.", field="language")
+    if not 1 <= given.max_tokens <= MOST_TOKENS:
+        raise InvalidInput(f"maxTokens is 1 to {MOST_TOKENS}.", field="maxTokens")
+    if not 0 <= given.temperature <= 2:
+        raise InvalidInput("temperature is 0 (always the likeliest token) to 2.", field="temperature")
+    return Completing(
+        prefix=given.prefix,
+        suffix=given.suffix,
+        language=given.language,
+        line=given.line,
+        max_tokens=given.max_tokens,
+        temperature=given.temperature,
     )
 
 

@@ -9,6 +9,8 @@ from uuid import UUID
 import strawberry
 
 from skyhook.plugin import Artifact, BigInt, GlobalID, Info, NotFound
+from skyhook_code.completions import Completed
+from skyhook_code.completions import Event as CompletionEvent
 from skyhook_code.runs import Event, Finished
 from skyhook_functions.code.languages import Language
 
@@ -176,6 +178,73 @@ class CodeRunInput:
         description="The most that it may run, on the clock and in CPU time, compiling included; up to 120.",
     )
     memory_mib: int = strawberry.field(default=256, description="32 to 1024, of all its processes together.")
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="The same as the header Idempotency-Key, for transports without headers."
+    )
+
+
+@strawberry.type(description="What a completion used and cost.")
+class CodeUsage:
+    """What was read and written."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cost: BigInt = strawberry.field(description="Nano-dollars.")
+
+
+@strawberry.type(description="Code that belongs between a prefix and a suffix.")
+class CodeCompletion:
+    """A whole completion."""
+
+    text: str = strawberry.field(description="What to insert.")
+    model: str
+    finish_reason: str = strawberry.field(description="stop (it ended by itself) or length (maxTokens).")
+    usage: CodeUsage
+
+    @classmethod
+    def of(cls, completed: Completed) -> CodeCompletion:
+        """The GraphQL form of a completion."""
+        return cls(
+            text=completed.text,
+            model=completed.model,
+            finish_reason=completed.finish_reason,
+            usage=CodeUsage(
+                prompt_tokens=completed.usage.prompt_tokens,
+                completion_tokens=completed.usage.completion_tokens,
+                cost=cast(BigInt, completed.usage.cost),
+            ),
+        )
+
+
+@strawberry.type(description="A part of a completion as it is written; the last one carries the whole.")
+class CodeCompletionEvent:
+    """An event of codeCompleteStream."""
+
+    text: str = strawberry.field(description="What to append; empty in the last event.")
+    completion: CodeCompletion | None = strawberry.field(
+        description="The whole, in the last event: it has been charged when this arrives."
+    )
+
+    @classmethod
+    def of(cls, event: CompletionEvent) -> CodeCompletionEvent:
+        """The GraphQL form of an event."""
+        completion = CodeCompletion.of(event.completed) if event.completed else None
+        return cls(text=event.text, completion=completion)
+
+
+@strawberry.input(description="A place in a file that is to be completed.")
+class CodeCompleteInput:
+    """What codeComplete and codeCompleteStream take."""
+
+    prefix: str = strawberry.field(description="The file up to the cursor.")
+    suffix: str = strawberry.field(default="", description="The file from the cursor on.")
+    language: str = strawberry.field(default="", description="Such as python; what a chat model is told.")
+    model: str | None = strawberry.field(
+        default=None, description="A chat model; default: the bundled model for code, where there is one."
+    )
+    line: bool = strawberry.field(default=False, description="Complete the current line only.")
+    max_tokens: int = strawberry.field(default=128, description="1 to 1024.")
+    temperature: float = strawberry.field(default=0.0, description="0 (the likeliest token) to 2.")
     idempotency_key: str | None = strawberry.field(
         default=None, description="The same as the header Idempotency-Key, for transports without headers."
     )

@@ -46,13 +46,15 @@ class Programs:
 
     def events(self, source: str, language: str = "PYTHON", **given: Any) -> Iterator[dict[str, Any]]:
         """The payloads of a streamed run, over SSE."""
-        variables = {"input": {"language": language, "source": source} | given}
+        return self.streamed(STREAM, {"input": {"language": language, "source": source} | given})
+
+    def streamed(self, query: str, variables: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """The payloads of a subscription, over SSE."""
+        body = {"query": query, "variables": variables}
         headers = {"Accept": "text/event-stream"}
         with (
             self.server.client() as client,
-            client.stream(
-                "POST", "/graphql", json={"query": STREAM, "variables": variables}, headers=headers
-            ) as response,
+            client.stream("POST", "/graphql", json=body, headers=headers) as response,
         ):
             event = ""
             for line in response.iter_lines():
