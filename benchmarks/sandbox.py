@@ -2,8 +2,8 @@
 
     PYTHONPATH=. python benchmarks/sandbox.py [--rounds 30] [--seconds 5]
 
-Each round starts hello world both ways, one after the other: the figures are the medians, and the ratio is the
-median of the rounds' ratios. The sandbox is that of the function, without server and worker.
+Each round starts hello world both ways, one after the other: the figures are the medians, and the ratio is
+the median of the rounds' ratios. The sandbox is that of the function, without server and worker.
 """
 
 from __future__ import annotations
