@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tests.serving import Server
 
+from skyhook_functions.code.command import VARIABLES
 from skyhook_functions.code.languages import LANGUAGES, LanguageName
 from skyhook_functions.code.messages import Ended, File, RunRequest
 from skyhook_functions.code.run import RUNS_AT_ONCE, CodeRunner
@@ -41,7 +42,7 @@ def bare_ms(language: LanguageName, folder: Path) -> float:
         program = folder / "program"
         words = ["/bin/sh", "-c", f"{known.found()} -O1 -o {program} {source} -lm && {program}"]
     begun = time.perf_counter()
-    subprocess.run(words, stdout=subprocess.DEVNULL, check=True)  # noqa: S603
+    subprocess.run(words, stdout=subprocess.DEVNULL, env=VARIABLES | {"TMPDIR": str(folder)}, check=True)  # noqa: S603
     return (time.perf_counter() - begun) * 1000
 
 

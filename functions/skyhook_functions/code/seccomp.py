@@ -37,6 +37,8 @@ module or handle calls, and no memory that no limit counts: no memfd_create, no 
 """
 SOCKET_FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10}
 """Others reach the kernel's rarer corners or, as AF_VSOCK does, past the network namespace."""
+LAST_PROTOCOL = 17
+"""UDP's number; those after it, such as SCTP's, load modules of the kernel."""
 NEW_NAMESPACES = 0x7E020080
 """The flags of `clone` that make namespaces: CLONE_NEW*."""
 REFUSED_IOCTLS = {"TIOCSTI": 0x5412, "TIOCLINUX": 0x541C}
@@ -55,8 +57,9 @@ def filters() -> list[bytes]:
     for name in ALLOWED.split():
         _allow(allowing, name)
     _allow(allowing, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, NEW_NAMESPACES, 0))
+    usual = pyseccomp.Arg(2, pyseccomp.LE, LAST_PROTOCOL)
     for family in SOCKET_FAMILIES.values():
-        _allow(allowing, "socket", pyseccomp.Arg(0, pyseccomp.EQ, family))
+        _allow(allowing, "socket", pyseccomp.Arg(0, pyseccomp.EQ, family), usual)
     refusing = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
     for request in REFUSED_IOCTLS.values():
         masked = pyseccomp.Arg(1, pyseccomp.MASKED_EQ, 0xFFFFFFFF, request)
