@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import pytest
 from programs import Programs
 from tests.functions.chat.conftest import checkpoints, llama, tokenizer
-from tests.functions.chat.test_upstream import server as upstream
 from tests.serving import Server
 
-__all__ = ["checkpoints", "llama", "tokenizer", "upstream"]
+__all__ = ["checkpoints", "llama", "tokenizer"]
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from programs import Programs
 from tests.functions.chat.conftest import CONTEXT
 from tests.functions.chat.test_upstream import Server as Upstream
-from tests.functions.chat.test_upstream import chunk, usage
+from tests.functions.chat.test_upstream import chunk, serving, usage
 from tests.serving import Server
 
 USAGE = "usage { promptTokens completionTokens cost }"
@@ -43,30 +42,39 @@ def refused(server: Server, **given: Any) -> dict[str, Any]:
     return error
 
 
-@pytest.fixture
-def coder(server: Server, upstream: Upstream) -> str:
-    """The name of a chat model that says what the upstream is set to say."""
-    name = f"coder-{uuid4().hex[:8]}"
+@pytest.fixture(scope="module")
+def chat_server() -> Iterator[Upstream]:
+    with serving() as chat_server:
+        yield chat_server
+
+
+@pytest.fixture(scope="module")
+def coder(server: Server, chat_server: Upstream) -> str:
+    """The name of a chat model that says what its server is set to say."""
     server.command(
-        *("models", "add", name, "--upstream", upstream.base_url, "--context-tokens", "10000"),
+        *("models", "add", "coder", "--upstream", chat_server.base_url, "--context-tokens", "10000"),
         *("--price", "chat.input_tokens=7", "--price", "chat.output_tokens=11"),
     )
-    while name not in str(server.graphql("{ chatModels { name } }")):
+    while "coder" not in str(server.graphql("{ chatModels { name } }")):
         pass
-    return name
+    return "coder"
 
 
 @pytest.fixture
-def own(server: Server, llama: Path) -> Iterator[str]:
+def upstream(chat_server: Upstream) -> Upstream:
+    chat_server.requests.clear()
+    chat_server.pause_s = 0.0
+    return chat_server
+
+
+@pytest.fixture(scope="module")
+def own(server: Server, llama: Path) -> str:
     """The name of a model of the plugin itself."""
     options = ("--plugin", "code", "--folder", str(llama), "--context-tokens", str(CONTEXT))
     server.command("models", "add", "filler", *options)
     while is_needed(server):
         pass
-    yield "filler"
-    server.command("models", "remove", "filler")
-    while not is_needed(server):
-        pass
+    return "filler"
 
 
 def is_needed(server: Server) -> bool:
@@ -128,7 +136,7 @@ def test_a_long_file_is_cut_around_the_cursor(server: Server, upstream: Upstream
 
 def test_a_retry_under_an_idempotency_key_asks_nobody(server: Server, upstream: Upstream, coder: str) -> None:
     say(upstream, "a + b")
-    first, second = (completed(server, model=coder, idempotencyKey=f"{coder}-1") for _ in range(2))
+    first, second = (completed(server, model=coder, idempotencyKey="completion-1") for _ in range(2))
     assert first["text"] == second["text"]
     assert len(upstream.requests) == 1
 
