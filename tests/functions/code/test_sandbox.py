@@ -76,6 +76,15 @@ def test_without_bubblewrap_nothing_runs(
     assert "bwrap" in message
 
 
+def test_without_a_filter_of_system_calls_nothing_runs(
+    runner: CodeRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyseccomp", None)
+    code, message = refusal(runner.run(program("print(1)")))
+    assert code == "SANDBOX_UNAVAILABLE"
+    assert "system calls" in message
+
+
 def test_where_namespaces_are_forbidden_nothing_runs_and_the_cause_is_told() -> None:
     printed = on_host(*HOST, "--disable-userns")
     assert printed.startswith("SANDBOX_UNAVAILABLE")
