@@ -5,6 +5,7 @@ stopped run goes on about where it stopped.
 """
 
 import json
+import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -33,14 +34,28 @@ class Batch:
     weights: Tensor
 
 
-def padded(samples: list[tuple[list[int], list[float]]]) -> Batch:
-    """A batch of samples, each token ids and their weights, with padding on the right that weighs nothing."""
+Sample = tuple[list[int], list[float]]  # token ids, and the weight of each in the loss
+
+
+def padded(samples: list[Sample]) -> Batch:
+    """A batch of samples, with padding on the right that weighs nothing."""
     shape = (len(samples), max(len(ids) for ids, _ in samples))
     batch = Batch(torch.zeros(shape, dtype=torch.long), torch.zeros(shape))
     for row, (ids, weights) in enumerate(samples):
         batch.ids[row, : len(ids)] = torch.tensor(ids)
         batch.weights[row, : len(ids)] = torch.tensor(weights)
     return batch
+
+
+def batched(pool: list[Sample], tokens: int, seed: int) -> Iterator[Batch]:
+    """The samples of a pool in batches of about `tokens` tokens, like with like in length, in an order by the seed."""
+    groups: list[list[Sample]] = [[]]
+    for sample in sorted(pool, key=lambda sample: len(sample[0])):
+        if len(sample[0]) * (len(groups[-1]) + 1) > tokens:
+            groups.append([])
+        groups[-1].append(sample)
+    random.Random(seed).shuffle(groups)
+    yield from map(padded, filter(None, groups))
 
 
 def loss_of(model: LlamaForCausalLM, batch: Batch) -> Tensor:

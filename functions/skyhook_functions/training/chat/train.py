@@ -5,7 +5,6 @@ the stream is a number of conversations, hence a resumed run goes on about where
 """
 
 import argparse
-import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from skyhook_functions.training.chat.tokenizer import (
     save_tokenizer,
     train_tokenizer,
 )
-from skyhook_functions.training.language import Batch, export, padded, train
+from skyhook_functions.training.language import Batch, batched, export, train
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "skyhook-small"
 TOKENIZER_EXAMPLES = 20_000
@@ -35,15 +34,8 @@ def batches(tokenizer: Tokenizer, seed: int, start: int, tokens: int) -> Iterato
     """Batches of about `tokens` tokens from conversation `start` on, each with the index to resume from."""
     while True:
         pool = [encode(tokenizer, conversation(seed, start + offset)) for offset in range(POOL)]
-        pool.sort(key=lambda item: len(item[0]))
-        groups: list[list[tuple[list[int], list[float]]]] = [[]]
-        for item in pool:
-            if len(item[0]) * (len(groups[-1]) + 1) > tokens:
-                groups.append([])
-            groups[-1].append(item)
-        random.Random(start).shuffle(groups)
-        for group in groups:
-            yield padded(group), start
+        for batch in batched(pool, tokens, start):
+            yield batch, start
         start += POOL
 
 

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from skyhook_functions.training.code.corpus import trained
-from skyhook_functions.training.code.data import MOST_TOKENS, Places, encode
+from skyhook_functions.training.code.data import Places, encode
 from skyhook_functions.training.code.tokenizer import (
     CONTEXT,
     END,
@@ -21,10 +21,11 @@ from skyhook_functions.training.code.tokenizer import (
     save_tokenizer,
     train_tokenizer,
 )
-from skyhook_functions.training.language import Batch, export, padded, train
+from skyhook_functions.training.language import Batch, batched, export, train
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "skyhook-code"
 LONGEST_FILL = 128  # tokens
+POOL = 512  # places sorted by length at a time, so that a batch needs little padding
 
 
 def make_model() -> LlamaForCausalLM:
@@ -39,17 +40,17 @@ def make_model() -> LlamaForCausalLM:
 
 def batches(tokenizer: Tokenizer, places: Places, start: int, tokens: int) -> Iterator[tuple[Batch, int]]:
     """Batches of about `tokens` tokens from place `start` on, each with the place to resume from."""
-    count = max(1, tokens // MOST_TOKENS)
     while True:
-        samples = [encode(tokenizer, places.place(start + offset)) for offset in range(count)]
-        start += count
-        yield padded(samples), start
+        pool = [encode(tokenizer, places.place(start + offset)) for offset in range(POOL)]
+        for batch in batched(pool, tokens, start):
+            yield batch, start
+        start += POOL
 
 
 def main() -> None:
     """Train, report and save."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=2400)
     parser.add_argument("--batch-tokens", type=int, default=6400)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
