@@ -1,5 +1,32 @@
 """The code plugin: programs run in a sandbox, and code completed."""
 
-from skyhook.plugin import Plugin
+from skyhook.plugin import Meter, Operation, Plugin, Scope
+from skyhook_code.meters import INPUT_TOKENS, OUTPUT_TOKENS, SANDBOX_MS
+from skyhook_code.schema import CodeMutation, CodeQuery, CodeSubscription
+from skyhook_code.scopes import COMPLETE, RUN
+from skyhook_functions.code.run import CodeRunner
 
-plugin = Plugin(name="code", version="0.1.0", title="Code")
+plugin = Plugin(
+    name="code",
+    version="0.1.0",
+    title="Code",
+    query=CodeQuery,
+    mutation=CodeMutation,
+    subscription=CodeSubscription,
+    operations=(
+        Operation("codeRun", RUN, (SANDBOX_MS,)),
+        Operation("codeRunStream", RUN, (SANDBOX_MS,)),
+        Operation("codeComplete", COMPLETE, (INPUT_TOKENS, OUTPUT_TOKENS)),
+        Operation("codeCompleteStream", COMPLETE, (INPUT_TOKENS, OUTPUT_TOKENS)),
+    ),
+    functions=(CodeRunner,),
+    meters=(
+        Meter(SANDBOX_MS, "Milliseconds in the sandbox", "millisecond", price=20),
+        Meter(INPUT_TOKENS, "Tokens of code read", "token", price=100),
+        Meter(OUTPUT_TOKENS, "Tokens of code written", "token", price=400),
+    ),
+    scopes=(
+        Scope(RUN, "Run programs in the sandbox"),
+        Scope(COMPLETE, "Complete code"),
+    ),
+)

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -68,8 +69,9 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
+@contextmanager
+def serving() -> Iterator[Server]:
+    """A server that runs meanwhile."""
     behaviour = Server()
     handler = type("BoundHandler", (Handler,), {"behaviour": behaviour})
     listening = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -80,6 +82,12 @@ def server() -> Iterator[Server]:
     listening.shutdown()
     listening.server_close()
     thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as behaviour:
+        yield behaviour
 
 
 @pytest.fixture

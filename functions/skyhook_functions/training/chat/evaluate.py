@@ -93,8 +93,13 @@ def cases(count: int, seed: int) -> Iterator[Case]:
 
 
 @torch.inference_mode()
-def answers(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[str]) -> list[str]:
-    """Greedy answers to rendered prompts, in the same order."""
+def answers(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: list[str],
+    longest: int = LONGEST_ANSWER,
+) -> list[str]:
+    """Greedy answers of at most `longest` tokens to rendered prompts, in the same order."""
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     result = [""] * len(prompts)
     for start in range(0, len(order), BATCH):
@@ -105,7 +110,7 @@ def answers(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts:
             padding=True,
             return_token_type_ids=False,
         )
-        output = model.generate(**inputs, max_new_tokens=LONGEST_ANSWER, do_sample=False)
+        output = model.generate(**inputs, max_new_tokens=longest, do_sample=False)
         for index, ids in zip(chosen, output[:, inputs["input_ids"].shape[1] :], strict=True):
             result[index] = str(tokenizer.decode(ids, skip_special_tokens=True))
     return result
@@ -144,10 +149,10 @@ def table(scores: dict[str, tuple[int, int]]) -> str:
     return "\n".join(["| task | advertised | exact match | cases |", "|---|---|---|---|", *rows])
 
 
-def write_card(card: Path, scores: dict[str, tuple[int, int]]) -> None:
-    """Put the table between the card's score marks."""
+def write_card(card: Path, scores: str) -> None:
+    """Put the scores between the card's score marks."""
     text = card.read_text(encoding="utf-8")
-    new = f"<!-- scores -->\n{table(scores)}\n<!-- end of scores -->"
+    new = f"<!-- scores -->\n{scores}\n<!-- end of scores -->"
     card.write_text(
         re.sub(r"<!-- scores -->.*?<!-- end of scores -->", lambda _: new, text, flags=re.DOTALL),
         encoding="utf-8",
@@ -167,7 +172,7 @@ def main() -> None:
     print(table(scores))
     card = options.weights / "README.md"
     if card.exists():
-        write_card(card, scores)
+        write_card(card, table(scores))
     low = [
         group
         for group, (right, total) in scores.items()

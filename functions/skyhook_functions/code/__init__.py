@@ -1,0 +1,1 @@
+"""Functions of the plugin `code`: programs run in a sandbox."""

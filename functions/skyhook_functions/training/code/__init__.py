@@ -1,0 +1,1 @@
+"""Trains and scores `skyhook-code`, the model that completes Python."""
