@@ -19,6 +19,9 @@ from skyhook.graphql.nodes import GlobalID, Node
 from skyhook.graphql.scalars import JSON, BigInt
 from skyhook.jobs.graphql import Job, JobOptions, submit_job
 from skyhook.jobs.run import JobRun
+from skyhook.ledger.models import HoldState
+from skyhook.ledger.service import Movement
+from skyhook.ledger.surface import AccountBalance, HoldStatus, Ledger
 from skyhook.operations.caller import Caller
 from skyhook.operations.run import Answer, Asked, Call, Operations
 from skyhook.plugins.manifest import API, JobSpec, Meter, Model, Operation, Plugin, Scope
@@ -28,6 +31,7 @@ __all__ = [
     "JSON",
     "NAMING",
     "TYPES",
+    "AccountBalance",
     "Answer",
     "Artifact",
     "Artifacts",
@@ -43,6 +47,8 @@ __all__ = [
     "Forbidden",
     "FunctionReported",
     "GlobalID",
+    "HoldState",
+    "HoldStatus",
     "Identified",
     "Info",
     "InvalidInput",
@@ -50,8 +56,10 @@ __all__ = [
     "JobOptions",
     "JobRun",
     "JobSpec",
+    "Ledger",
     "Meter",
     "Model",
+    "Movement",
     "Node",
     "NotFound",
     "Notary",
