@@ -24,6 +24,7 @@ from skyhook.ledger.service import Movement
 from skyhook.ledger.surface import AccountBalance, HoldStatus, Ledger
 from skyhook.operations.caller import Caller
 from skyhook.operations.run import Answer, Asked, Call, Operations
+from skyhook.plugins.commands import WithServices
 from skyhook.plugins.manifest import API, JobSpec, Meter, Model, Operation, Plugin, Scope
 
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "StoredArtifact",
     "UTCDateTime",
     "Unauthenticated",
+    "WithServices",
     "new_id",
     "node_id",
     "node_uuid",

@@ -13,6 +13,7 @@ from skyhook.plugins.errors import PluginBroken
 from skyhook.plugins.manifest import API, Plugin
 
 NAME = re.compile(r"[a-z][a-z0-9]{1,29}")
+COMMANDS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 RESERVED = frozenset(
     {
         "account",
@@ -26,6 +27,18 @@ RESERVED = frozenset(
         "nodes",
         "viewer",
         "skyhook",
+        # The core's commands, which a plugin's must not be hidden by.
+        "credit",
+        "init",
+        "migrate",
+        "models",
+        "organizations",
+        "plugins",
+        "prices",
+        "schema",
+        "serve",
+        "up",
+        "users",
     }
 )
 
@@ -44,6 +57,8 @@ def check(plugin: Plugin) -> None:
     _require_prefix(plugin, "operation", (operation.name for operation in plugin.operations), name)
     if plugin.tables is not None:
         _require_prefix(plugin, "table", plugin.tables.tables, f"{name}_")
+    if plugin.commands is not None and not COMMANDS.fullmatch(plugin.commands):
+        raise PluginBroken(name, f"its commands {plugin.commands!r} are not written as package.module:group")
     _check_operations(plugin)
     for meter in plugin.meters:
         if meter.price < 0:
