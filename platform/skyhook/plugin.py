@@ -7,6 +7,7 @@ from skyhook.artifacts.graphql import Artifact
 from skyhook.artifacts.models import Artifact as StoredArtifact
 from skyhook.artifacts.provenance import Notary, Provenance
 from skyhook.artifacts.service import Artifacts
+from skyhook.billing.errors import IdempotencyKeyReused
 from skyhook.catalogue.service import CatalogueModel
 from skyhook.clock import new_id, now
 from skyhook.compute.errors import FunctionReported
@@ -19,6 +20,7 @@ from skyhook.graphql.nodes import GlobalID, Node
 from skyhook.graphql.scalars import JSON, BigInt
 from skyhook.jobs.graphql import Job, JobOptions, submit_job
 from skyhook.jobs.run import JobRun
+from skyhook.ledger.errors import HoldNotOpen, InsufficientFunds, ReversalExceeds, TransferKeyReused
 from skyhook.ledger.models import HoldState
 from skyhook.ledger.service import Movement
 from skyhook.ledger.surface import AccountBalance, HoldStatus, Ledger
@@ -48,10 +50,13 @@ __all__ = [
     "Forbidden",
     "FunctionReported",
     "GlobalID",
+    "HoldNotOpen",
     "HoldState",
     "HoldStatus",
+    "IdempotencyKeyReused",
     "Identified",
     "Info",
+    "InsufficientFunds",
     "InvalidInput",
     "Job",
     "JobOptions",
@@ -70,9 +75,11 @@ __all__ = [
     "Page",
     "Plugin",
     "Provenance",
+    "ReversalExceeds",
     "Scope",
     "SkyhookError",
     "StoredArtifact",
+    "TransferKeyReused",
     "UTCDateTime",
     "Unauthenticated",
     "WithServices",
