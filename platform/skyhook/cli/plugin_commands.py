@@ -6,10 +6,10 @@ import functools
 
 import click
 
-from skyhook.app import load_plugins
 from skyhook.cli.run import with_services
 from skyhook.plugins.commands import load_commands
 from skyhook.plugins.errors import PluginBroken
+from skyhook.plugins.host import PluginHost
 from skyhook.plugins.manifest import Plugin
 
 
@@ -33,7 +33,7 @@ class CommandsOfPlugins(click.Group):
 
 @functools.cache
 def _bringing() -> dict[str, Plugin]:
-    return {plugin.name: plugin for plugin in load_plugins().loaded if plugin.commands}
+    return {plugin.name: plugin for plugin in PluginHost.discover().loaded if plugin.commands}
 
 
 def _broken(name: str, error: PluginBroken) -> click.Command:

@@ -1,0 +1,35 @@
+"""A server for the tests of the money plugin, and two organizations on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from banking import Bank
+from tests.serving import Server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("money"))
+    server.prepare()
+    server.command(
+        "users", "create", "ben@example.com", "--name", "Ben", "--password", "correct horse battery"
+    )
+    server.command("organizations", "create", "second", "--owner", "ben@example.com")
+    server.command("credit", "grant", "second", "5")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def anna(server: Server) -> Bank:
+    """The first organization."""
+    return Bank(server, server.key)
+
+
+@pytest.fixture(scope="session")
+def ben(server: Server) -> Bank:
+    """Another organization."""
+    return Bank(server, server.command("keys", "create", "second").strip().splitlines()[-1])
