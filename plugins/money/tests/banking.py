@@ -9,7 +9,10 @@ from itertools import count
 from typing import Any
 
 import httpx
+from click.testing import CliRunner
 from tests.serving import Server
+
+from skyhook.cli import main
 
 AMOUNT = "{ units currency scale text }"
 PARTIES = f"amount {AMOUNT} memo createdAt from {{ handle name }} to {{ handle name }}"
@@ -62,6 +65,8 @@ class Bank:
 
     server: Server
     key: str
+    treasury: Bank | None = None
+    """Who fills new wallets, from its wallet @treasury; None for the treasurer itself."""
 
     def ask(self, operation: str, idempotency_key: str | None = None, **variables: Any) -> dict[str, Any]:
         """The whole response to a mutation."""
@@ -95,14 +100,14 @@ class Bank:
         handle = f"@wallet-{next(_NUMBERS)}"
         self.do("moneyWalletCreate", input={"handle": handle, "name": name, "currency": currency})
         if units:
-            self.issue(handle, f"{units / 100:.2f}")
+            (self.treasury or self).pay("@treasury", handle, units)
         return handle
 
-    def issue(self, handle: str, amount: str, reference: str | None = None) -> str:
-        """What the operator's command prints."""
+    def operate(self, verb: str, handle: str, amount: str, reference: str | None = None) -> str:
+        """What the operator's command `skyhook money issue` or `redeem` prints."""
         reference = reference or f"reference-{next(_NUMBERS)}"
-        arguments = ("--wallet", handle, "--amount", amount, "--reference", reference)
-        return self.server.command("money", "issue", *arguments)
+        arguments = ["money", verb, "--wallet", handle, "--amount", amount, "--reference", reference]
+        return CliRunner().invoke(main, arguments, env=self.server.variables()).output.strip()
 
     def pay(self, payer: str, payee: str, units: int, **more: Any) -> dict[str, Any]:
         """A transfer that must succeed."""
@@ -114,10 +119,9 @@ class Bank:
         answer = self.query(query, wallet=handle)
         assert "errors" not in answer, answer
         wallet = answer["data"]["moneyWallet"]
-        assert int(wallet["available"]["units"]) == int(wallet["balance"]["units"]) - int(
-            wallet["held"]["units"]
-        )
-        return int(wallet["balance"]["units"]), int(wallet["held"]["units"])
+        balance, held, available = (int(wallet[name]["units"]) for name in ("balance", "held", "available"))
+        assert available == balance - held
+        return balance, held
 
     def statement(self, handle: str, **period: str) -> dict[str, Any]:
         """A wallet's statement with its first hundred entries."""
@@ -158,3 +162,13 @@ class Bank:
                 event = value if name == "event" else event
                 if name == "data" and event == "next":
                     yield json.loads(value)
+
+
+def treasurer(server: Server) -> Bank:
+    """The first organization, with a million euros in its wallet @treasury."""
+    bank = Bank(server, server.key)
+    treasury = {"handle": "@treasury", "name": "Treasury", "currency": "EUR"}
+    bank.do("moneyWalletCreate", input=treasury)
+    issue = ("--wallet", "@treasury", "--amount", "1000000.00", "--reference", "start")
+    assert server.command("money", "issue", *issue) == "@treasury has 1000000.00 EUR.\n"
+    return bank

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from banking import Bank
+from banking import Bank, treasurer
 from tests.serving import Server
 
 
@@ -13,9 +13,8 @@ from tests.serving import Server
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("money"))
     server.prepare()
-    server.command(
-        "users", "create", "ben@example.com", "--name", "Ben", "--password", "correct horse battery"
-    )
+    user = ("ben@example.com", "--name", "Ben", "--password", "correct horse battery")
+    server.command("users", "create", *user)
     server.command("organizations", "create", "second", "--owner", "ben@example.com")
     server.command("credit", "grant", "second", "5")
     server.start()
@@ -25,11 +24,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def anna(server: Server) -> Bank:
-    """The first organization."""
-    return Bank(server, server.key)
+    """The first organization, which has the treasury."""
+    return treasurer(server)
 
 
 @pytest.fixture(scope="session")
-def ben(server: Server) -> Bank:
+def ben(server: Server, anna: Bank) -> Bank:
     """Another organization."""
-    return Bank(server, server.command("keys", "create", "second").strip().splitlines()[-1])
+    return Bank(server, server.command("keys", "create", "second").strip(), anna)

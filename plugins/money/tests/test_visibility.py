@@ -43,9 +43,10 @@ def code(answer: dict[str, object]) -> object:
 
 
 def with_scopes(bank: Bank, *scopes: str) -> Bank:
-    create = "mutation ($input: KeyCreateInput!) { keyCreate(input: $input) { text } }"
+    """The same organization by a key that may do less."""
+    create = "mutation ($input: KeyCreateInput!) { keyCreate(input: $input) { secret } }"
     answer = bank.query(create, input={"name": "narrow", "scopes": list(scopes)})
-    return Bank(bank.server, answer["data"]["keyCreate"]["text"])
+    return Bank(bank.server, answer["data"]["keyCreate"]["secret"])
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +55,8 @@ def things(anna: Bank) -> dict[str, str]:
     payer, payee = anna.open(units=1000), anna.open()
     asked = {"from": payer, "to": payee, "amount": eur(10)}
     wallet = anna.query(READS[0], wallet=payer)["data"]["moneyWallet"]["id"]
-    statement = (
-        "query ($w: String!) { moneyStatement(wallet: $w) { entries(first: 1) { edges { node { id } } } } }"
-    )
+    statement = """query ($w: String!) {
+      moneyStatement(wallet: $w) { entries(first: 1) { edges { node { id } } } } }"""
     entries = anna.query(statement, w=payer)["data"]["moneyStatement"]["entries"]["edges"]
     return {
         "wallet": wallet,
@@ -100,9 +100,8 @@ def test_reading_needs_its_scope(anna: Bank, things: dict[str, str]) -> None:
 def test_a_key_that_may_only_ask_cannot_pay(anna: Bank, things: dict[str, str]) -> None:
     narrow = with_scopes(anna, "money:request")
     asked = {"from": things["wallet"], "to": "@treasury", "amount": eur(1)}
-    answer = narrow.query(
-        "mutation ($input: MoneyRequestInput!) { moneyRequest(input: $input) { id } }", input=asked
-    )
+    ask = "mutation ($input: MoneyRequestInput!) { moneyRequest(input: $input) { id } }"
+    answer = narrow.query(ask, input=asked)
     assert "errors" not in answer, answer
     assert narrow.refused("moneyTransfer", input=asked)[0] == "SCOPE_MISSING"
 
@@ -128,9 +127,8 @@ def test_lists_show_the_organizations_own(anna: Bank, ben: Bank, things: dict[st
     assert set(mine.values()) <= shown
     assert "@treasury" not in shown
     for field in ("moneyTransfers", "moneyHolds", "moneyRequests"):
-        edges = ben.query(f"{{ {field}(first: 100) {{ edges {{ node {{ id }} }} }} }}")["data"][field][
-            "edges"
-        ]
+        answer = ben.query(f"{{ {field}(first: 100) {{ edges {{ node {{ id }} }} }} }}")
+        edges = answer["data"][field]["edges"]
         assert not {edge["node"]["id"] for edge in edges} & set(things.values())
 
 
