@@ -24,10 +24,11 @@ from skyhook.ledger.errors import HoldNotOpen, InsufficientFunds, ReversalExceed
 from skyhook.ledger.models import HoldState
 from skyhook.ledger.service import Movement
 from skyhook.ledger.surface import AccountBalance, HoldStatus, Ledger
+from skyhook.operations.asks import Ask, Asks
 from skyhook.operations.caller import Caller
 from skyhook.operations.run import Answer, Asked, Call, Operations
 from skyhook.plugins.commands import WithServices
-from skyhook.plugins.manifest import API, JobSpec, Meter, Model, Operation, Plugin, Scope
+from skyhook.plugins.manifest import API, AskSpec, JobSpec, Meter, Model, Operation, Plugin, Scope
 
 __all__ = [
     "API",
@@ -38,7 +39,10 @@ __all__ = [
     "Answer",
     "Artifact",
     "Artifacts",
+    "Ask",
+    "AskSpec",
     "Asked",
+    "Asks",
     "BigInt",
     "ByUuid",
     "Call",

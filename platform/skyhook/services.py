@@ -18,6 +18,7 @@ from skyhook.jobs.service import Jobs
 from skyhook.keys.authentication import Authentication
 from skyhook.keys.rate import RateLimits
 from skyhook.keys.service import Keys
+from skyhook.operations.asks import Asks
 from skyhook.operations.run import Operations
 from skyhook.plugins.host import PluginHost
 from skyhook.scopes import CORE_SCOPES
@@ -41,6 +42,7 @@ class Services:
     catalogue: Catalogue
     compute: Compute
     operations: Operations
+    asks: Asks
     jobs: Jobs
     webhooks: Webhooks
 
@@ -58,7 +60,9 @@ class Services:
         artifacts = Artifacts(database, configuration, secret)
         notary = Notary(configuration)
         webhooks = Webhooks(database, secret, allow_private=configuration.webhooks_allow_private)
-        tools = Tools(artifacts, notary, catalogue, compute)
+        operations = Operations(billing, compute, plugins.operations)
+        asks = Asks(operations, catalogue, plugins.operations)
+        tools = Tools(artifacts, notary, catalogue, compute, asks, authentication.caller_of)
         return cls(
             configuration=configuration,
             database=database,
@@ -72,7 +76,8 @@ class Services:
             billing=billing,
             catalogue=catalogue,
             compute=compute,
-            operations=Operations(billing, compute, plugins.operations),
+            operations=operations,
+            asks=asks,
             jobs=Jobs(database, configuration, billing, webhooks, plugins.operations, tools),
             webhooks=webhooks,
         )

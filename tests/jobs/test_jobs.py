@@ -197,6 +197,33 @@ def test_a_killed_server_goes_on_where_it_was_and_charges_once(server: Server) -
     assert len(done["artifacts"]) == 6
 
 
+def test_what_a_job_asks_of_another_plugin_is_charged_apart_and_once_though_the_server_is_killed(
+    server: Server,
+) -> None:
+    before = balance(server)["balance"]
+    job = submit(server, 5, pause=0.4, behaviour="ask")
+    assert int(job["held"]) == 5 * WORD
+    while read(server, job["id"])["progress"] < 0.4:
+        time.sleep(0.05)
+    server.kill()
+    server.start()
+    done = until(server, job["id"], "COMPLETED", within_s=90)
+    assert int(done["cost"]) == 5 * WORD
+    assert before - balance(server)["balance"] == 5 * WORD + 5 * 2 * WORD
+
+
+def test_a_job_whose_key_was_revoked_asks_for_nothing_more(server: Server) -> None:
+    create = """mutation ($input: KeyCreateInput!) { keyCreate(input: $input) { secret key { id } } }"""
+    made = server.graphql(create, input={"name": "worker", "scopes": ["probe:answer", "jobs:read"]})
+    key = made["data"]["keyCreate"]
+    answer = server.graphql(SUBMIT, key=key["secret"], steps=6, pause=0.4, behaviour="ask")
+    job = answer["data"]["probeWork"]
+    server.graphql("mutation ($id: ID!) { keyRevoke(id: $id) { id } }", id=key["key"]["id"])
+    failed = until(server, job["id"], "FAILED")
+    assert failed["error"]["code"] == "KEY_REVOKED"
+    assert int(failed["cost"]) == 0
+
+
 def test_a_stopped_server_goes_on_when_it_starts_again(server: Server) -> None:
     job = submit(server, 4, pause=0.7)
     while read(server, job["id"])["progress"] < 0.2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from uuid import UUID, uuid5
@@ -17,6 +18,8 @@ from skyhook.artifacts.service import Artifacts
 from skyhook.catalogue.service import CatalogueModel
 from skyhook.compute.backend import Compute
 from skyhook.errors import InvalidInput, SkyhookError
+from skyhook.operations.asks import Asks
+from skyhook.operations.caller import Caller
 
 F = TypeVar("F")
 A = TypeVar("A")
@@ -58,6 +61,8 @@ class JobRun:
         artifacts: Artifacts,
         notary: Notary,
         compute: Compute,
+        asks: Asks,
+        caller: Callable[[], Awaitable[Caller]],
         reporter: Reporter,
     ) -> None:
         self.job_id = job_id
@@ -71,6 +76,8 @@ class JobRun:
         self.quantities: dict[str, int] = {}
         """What was served so far, by meter."""
         self._compute = compute
+        self._asks = asks
+        self._caller = caller
         self._reporter = reporter
         self._reported_at = 0.0
         self._at: tuple[float, str] = (0.0, "")
@@ -134,6 +141,21 @@ class JobRun:
     def stream(self, method: Callable[[F, A], Iterator[R]], argument: A) -> AsyncGenerator[R, None]:
         """Streams from a function's method on the configured backend."""
         return self._compute.stream(method, argument)
+
+    async def ask(
+        self, operation: str, request: msgspec.Struct, event_type: type[T], *, key: str
+    ) -> AsyncGenerator[T, None]:
+        """Another plugin's operation, as `Asks.stream`, for whoever submitted the job and pays for it apart.
+
+        The same `key` is answered once: a later run is given the answer of the one before, uncharged.
+        Also raises KeyRevoked or KeyExpired, where the key that submitted the job may not be used any more.
+        """
+        caller = await self._caller()
+        idempotency_key = f"job:{self.job_id}:{key}"
+        events = self._asks.stream(caller, operation, request, event_type, idempotency_key=idempotency_key)
+        async with aclosing(events):
+            async for event in events:
+                yield event
 
     async def store(
         self, content: bytes | Path, *, name: str, key: str, media_type: str | None = None

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import logging
 import tempfile
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -30,6 +31,8 @@ from skyhook.jobs.models import Job, JobState
 from skyhook.jobs.run import JobRun
 from skyhook.jobs.watching import Watchers
 from skyhook.jobs.workflows import Workflows
+from skyhook.operations.asks import Asks
+from skyhook.operations.caller import Caller
 from skyhook.plugins.manifest import JobSpec, Operation, Plugin
 from skyhook.webhooks.events import JOB_CANCELLED, JOB_COMPLETED, JOB_FAILED
 from skyhook.webhooks.service import Webhooks
@@ -55,6 +58,9 @@ class Tools:
     notary: Notary
     catalogue: Catalogue
     compute: Compute
+    asks: Asks
+    caller_of: Callable[[UUID], Awaitable[Caller]]
+    """Whom a key stands for; raises where it may not be used any more."""
 
 
 @dataclass(slots=True)
@@ -149,6 +155,8 @@ class Runner:
                 artifacts=self._tools.artifacts,
                 notary=self._tools.notary,
                 compute=self._tools.compute,
+                asks=self._tools.asks,
+                caller=partial(self._caller, job),
                 reporter=self,
             )
             running = _Running(job, asyncio.create_task(self._body(job, run)))
@@ -187,6 +195,11 @@ class Runner:
             run.model = await self._tools.catalogue.get(plugin.name, job.model)
         request: Any = msgspec.json.decode(job.request, type=spec.request)
         return _checked(spec, await spec.run(run, request))
+
+    async def _caller(self, job: Job) -> Caller:
+        if job.key_id is None:
+            return Caller(job.organization_id, job.user_id, None, frozenset({"*"}))
+        return await self._tools.caller_of(job.key_id)
 
     async def _outcome(self, running: _Running) -> _Outcome:
         try:

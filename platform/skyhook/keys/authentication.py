@@ -15,7 +15,6 @@ from sqlalchemy import select, update
 
 from skyhook.clock import now
 from skyhook.database import Database
-from skyhook.errors import SkyhookError
 from skyhook.keys import format
 from skyhook.keys.errors import KeyAddressDenied, KeyExpired, KeyInvalid, KeyRevoked
 from skyhook.keys.models import Key
@@ -77,10 +76,22 @@ class Authentication:
             known = await self._read(public_id)
         if known is None or not hmac.compare_digest(known.secret_hash, format.hash_key(self._secret, text)):
             raise KeyInvalid("There is no such key. Create one with keyCreate.")
-        _check_usable(known, client_address)
+        _check_usable(known)
+        if known.networks and not _allowed(client_address, known.networks):
+            raise KeyAddressDenied(f"This key may not be used from {client_address}.")
         caller = known.caller
         self._used[caller.key_id] = now()  # type: ignore[index]
         return caller
+
+    async def caller_of(self, key_id: UUID) -> Caller:
+        """The caller behind a key that was presented before, as it is now. Raises KeyRevoked, KeyExpired."""
+        async with self._database.read() as session:
+            key = await session.get(Key, key_id)
+        if key is None:
+            raise KeyInvalid("There is no such key any more.")
+        known = _remember(key)
+        _check_usable(known)
+        return known.caller
 
     def forget(self, public_id: str) -> None:
         """Forgets a key that was changed, so that its next use reads it anew."""
@@ -127,17 +138,12 @@ def _remember(key: Key) -> _Known:
     return _Known(key.secret_hash, caller, key.revoked_at, networks, time.monotonic())
 
 
-def _check_usable(known: _Known, client_address: str) -> None:
-    refusal: SkyhookError | None = None
+def _check_usable(known: _Known) -> None:
     expires_at = known.caller.expires_at
     if known.revoked_at is not None:
-        refusal = KeyRevoked("This key was revoked. Create a new one.")
-    elif expires_at is not None and expires_at <= now():
-        refusal = KeyExpired(f"This key expired at {expires_at.isoformat()}. Create a new one.")
-    elif known.networks and not _allowed(client_address, known.networks):
-        refusal = KeyAddressDenied(f"This key may not be used from {client_address}.")
-    if refusal is not None:
-        raise refusal
+        raise KeyRevoked("This key was revoked. Create a new one.")
+    if expires_at is not None and expires_at <= now():
+        raise KeyExpired(f"This key expired at {expires_at.isoformat()}. Create a new one.")
 
 
 def _allowed(client_address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:

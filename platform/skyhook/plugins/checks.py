@@ -99,10 +99,11 @@ def _check_operations(plugin: Plugin) -> None:
                 plugin.name,
                 f"{operation.name} asks for the scope {operation.scope!r}, which it doesn't declare",
             )
-        shapes = (operation.job.request, operation.job.result) if operation.job else ()
+        shapes = [operation.job.request, operation.job.result] if operation.job else []
+        shapes += [operation.ask.request, operation.ask.event] if operation.ask else []
         for shape in shapes:
             if not (isinstance(shape, type) and issubclass(shape, Struct)):
-                reason = f"the job of {operation.name} takes and gives msgspec Structs, not {shape!r}"
+                reason = f"{operation.name} takes and gives msgspec Structs, not {shape!r}"
                 raise PluginBroken(plugin.name, reason)
         for meter in operation.meters:
             if meter not in meters:

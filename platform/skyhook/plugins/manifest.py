@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,6 +10,7 @@ from sqlalchemy import MetaData
 
 if TYPE_CHECKING:
     from skyhook.jobs.run import JobRun
+    from skyhook.operations.asks import Ask
 
 API = 1
 """The version of the plugin contract that this core speaks."""
@@ -50,6 +51,18 @@ class JobSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class AskSpec:
+    """How other plugins ask for an operation in process: by its name, in a JSON form that is kept stable."""
+
+    request: type
+    """A msgspec Struct."""
+    event: type
+    """A msgspec Struct: what is streamed; the last one carries the whole."""
+    run: Callable[[Ask, Any], AsyncGenerator[Any, None]]
+    """From the request to the events, through the way of a call."""
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """Something a caller can ask for that is authorized, metered and charged."""
 
@@ -59,6 +72,8 @@ class Operation:
     meters: tuple[str, ...] = ()
     job: JobSpec | None = None
     """For an operation that is a job; its root field then gives back a Job."""
+    ask: AskSpec | None = None
+    """For an operation that other plugins can ask for."""
 
 
 @dataclass(frozen=True, slots=True)

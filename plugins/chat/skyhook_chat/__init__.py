@@ -1,7 +1,8 @@
 """The chat plugin: completions, streams and conversations."""
 
-from skyhook.plugin import Meter, Model, Operation, Plugin, Scope
-from skyhook_chat.completions import INPUT_TOKENS, OUTPUT_TOKENS
+from skyhook.plugin import AskSpec, Meter, Model, Operation, Plugin, Scope
+from skyhook_chat.asked import ChatAsk, stream
+from skyhook_chat.completions import INPUT_TOKENS, OUTPUT_TOKENS, Event
 from skyhook_chat.schema import ChatMutation, ChatQuery, ChatSubscription
 from skyhook_chat.scopes import COMPLETE, READ, WRITE
 from skyhook_chat.tables import Base
@@ -17,7 +18,12 @@ plugin = Plugin(
     subscription=ChatSubscription,
     operations=(
         Operation("chatComplete", COMPLETE, (INPUT_TOKENS, OUTPUT_TOKENS)),
-        Operation("chatStream", COMPLETE, (INPUT_TOKENS, OUTPUT_TOKENS)),
+        Operation(
+            "chatStream",
+            COMPLETE,
+            (INPUT_TOKENS, OUTPUT_TOKENS),
+            ask=AskSpec(ChatAsk, Event, stream),
+        ),
     ),
     functions=(ChatModel, UpstreamChat),
     meters=(

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
 
+import msgspec
 import strawberry
 from msgspec import Struct
 from probe_functions import Order, Probe, Word
 
 from skyhook.plugin import (
+    JSON,
+    Ask,
     Asked,
+    AskSpec,
     Call,
     Info,
     Job,
@@ -42,6 +48,19 @@ class Done(Struct):
     words: list[str]
 
 
+class Spell(Struct):
+    """What one plugin asks of another: the text, so many times."""
+
+    text: str
+    count: int
+
+
+class Spelled(Struct):
+    """A word of the answer, as the asking plugin reads it."""
+
+    text: str
+
+
 class Flaky(SkyhookError):
     code = "PROBE_FLAKY"
     retryable = True
@@ -59,7 +78,10 @@ async def work(run: JobRun, task: Task) -> Done:
             if task.behaviour == "flaky" and is_first:
                 run.meter(WORDS, 1)
                 raise Flaky("Try again.")
-            if number == 1 and task.behaviour != "flaky":
+            if task.behaviour == "ask":
+                asked = run.ask("probeWords", Spell("word", 2), Spelled, key=f"spell {number}")
+                await _texts(asked)
+            elif number == 1 and task.behaviour != "flaky":
                 await run.compute(Probe.answer, Order(task.behaviour))
             await asyncio.sleep(task.pause_s)
             run.meter(WORDS, 1)
@@ -69,6 +91,28 @@ async def work(run: JobRun, task: Task) -> Done:
         words.append(await run.step(f"word {number}", str, step))
         await run.progress((number + 1) / task.steps, f"word {number}", b"\xff\xd8\xff")
     return Done(words)
+
+
+async def _texts(events: AsyncGenerator[Spelled, None]) -> list[str]:
+    async with aclosing(events):
+        return [event.text async for event in events]
+
+
+async def spell(ask: Ask, request: Spell) -> AsyncGenerator[Word, None]:
+    """What other plugins get that ask for probeWords."""
+
+    async def body(call: Call) -> AsyncGenerator[Word, None]:
+        for _ in range(request.count):
+            call.quantities[WORDS] = call.quantities.get(WORDS, 0) + 1
+            yield Word(request.text)
+
+    asked = Asked(
+        ask.caller, "probeWords", request, {WORDS: request.count}, idempotency_key=ask.idempotency_key
+    )
+    events = ask.operations.stream(asked, Word, body, lambda call: Word("end"), ask.charged)
+    async with aclosing(events):
+        async for event in events:
+            yield event
 
 
 @strawberry.type
@@ -97,6 +141,20 @@ class ProbeMutation:
         answer = await context.services.operations.run(asked, Word, body)
         context.credit.add(answer.held, answer.charged)
         return answer.result.text
+
+    @strawberry.mutation(description="Asks for another plugin's operation; gives back its events.")
+    async def probe_ask(self, info: Info, operation: str, request: JSON) -> JSON:
+        context = info.context
+        events = context.services.asks.stream(
+            context.caller,
+            operation,
+            msgspec.convert(request, msgspec.defstruct("Request", list(request))),
+            dict[str, Any],
+            idempotency_key=context.next_idempotency_key(None),
+            charged=context.credit.add,
+        )
+        async with aclosing(events):
+            return [event async for event in events]
 
     @strawberry.mutation(description="Works in steps.")
     async def probe_work(
@@ -150,7 +208,7 @@ plugin = Plugin(
     subscription=ProbeSubscription,
     operations=(
         Operation("probeAnswer", "probe:answer", (WORDS,)),
-        Operation("probeWords", "probe:answer", (WORDS,)),
+        Operation("probeWords", "probe:answer", (WORDS,), ask=AskSpec(Spell, Word, spell)),
         Operation("probeWork", "probe:answer", (WORDS,), JobSpec(Task, Done, work)),
     ),
     functions=(Probe,),
