@@ -169,6 +169,5 @@ def treasurer(server: Server) -> Bank:
     bank = Bank(server, server.key)
     treasury = {"handle": "@treasury", "name": "Treasury", "currency": "EUR"}
     bank.do("moneyWalletCreate", input=treasury)
-    issue = ("--wallet", "@treasury", "--amount", "1000000.00", "--reference", "start")
-    assert server.command("money", "issue", *issue) == "@treasury has 1000000.00 EUR.\n"
+    assert bank.operate("issue", "@treasury", "1000000") == "@treasury has 1000000.00 EUR."
     return bank

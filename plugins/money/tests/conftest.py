@@ -8,6 +8,24 @@ import pytest
 from banking import Bank, treasurer
 from tests.serving import Server
 
+from tests.conftest import (
+    cluster,
+    database_url,
+    new_database_url,
+    postgresql_url,
+    sqlite_template,
+    sqlite_url,
+)
+
+__all__ = [
+    "cluster",
+    "database_url",
+    "new_database_url",
+    "postgresql_url",
+    "sqlite_template",
+    "sqlite_url",
+]
+
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
