@@ -56,6 +56,13 @@ def benchmarks() -> list[Benchmark]:
             programs=("wrk",),
         ),
         Benchmark("Settlement", "settlement.py"),
+        Benchmark(
+            "Transfers of money",
+            "money.py",
+            postgresql,
+            (*postgresql, "--rounds", "1", "--seconds", "1"),
+            is_markdown=True,
+        ),
         Benchmark("Calls of functions", "compute_calls.py", ("--uvloop",), ("--uvloop", "--calls", "4000")),
     ]
 

@@ -7,6 +7,7 @@ from skyhook.artifacts.graphql import Artifact
 from skyhook.artifacts.models import Artifact as StoredArtifact
 from skyhook.artifacts.provenance import Notary, Provenance
 from skyhook.artifacts.service import Artifacts
+from skyhook.billing.errors import IdempotencyKeyReused
 from skyhook.catalogue.service import CatalogueModel
 from skyhook.clock import new_id, now
 from skyhook.compute.errors import FunctionReported
@@ -19,6 +20,10 @@ from skyhook.graphql.nodes import GlobalID, Node
 from skyhook.graphql.scalars import JSON, BigInt
 from skyhook.jobs.graphql import Job, JobOptions, submit_job
 from skyhook.jobs.run import JobRun
+from skyhook.ledger.errors import HoldNotOpen, InsufficientFunds, ReversalExceeds, TransferKeyReused
+from skyhook.ledger.models import HoldState
+from skyhook.ledger.service import Movement
+from skyhook.ledger.surface import AccountBalance, HoldStatus, Ledger
 from skyhook.operations.asks import Ask, Asks
 from skyhook.operations.caller import Caller
 from skyhook.operations.run import Answer, Asked, Call, Operations
@@ -34,12 +39,14 @@ from skyhook.plugins.manifest import (
     WebSocketRoute,
 )
 from skyhook.plugins.websocket import WebSocket
+from skyhook.plugins.commands import WithServices
 
 __all__ = [
     "API",
     "JSON",
     "NAMING",
     "TYPES",
+    "AccountBalance",
     "Answer",
     "Artifact",
     "Artifacts",
@@ -58,15 +65,22 @@ __all__ = [
     "Forbidden",
     "FunctionReported",
     "GlobalID",
+    "HoldNotOpen",
+    "HoldState",
+    "HoldStatus",
+    "IdempotencyKeyReused",
     "Identified",
     "Info",
+    "InsufficientFunds",
     "InvalidInput",
     "Job",
     "JobOptions",
     "JobRun",
     "JobSpec",
+    "Ledger",
     "Meter",
     "Model",
+    "Movement",
     "Node",
     "NotFound",
     "Notary",
@@ -76,13 +90,16 @@ __all__ = [
     "Page",
     "Plugin",
     "Provenance",
+    "ReversalExceeds",
     "Scope",
     "SkyhookError",
     "StoredArtifact",
+    "TransferKeyReused",
     "UTCDateTime",
     "Unauthenticated",
     "WebSocket",
     "WebSocketRoute",
+    "WithServices",
     "new_id",
     "node_id",
     "node_uuid",

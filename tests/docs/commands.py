@@ -62,9 +62,11 @@ def command(words: list[str], place: str) -> None:
 
 
 def command_lines(group: click.Group = main, prefix: str = "skyhook") -> set[str]:
-    """Every command, such as `skyhook keys create`."""
+    """Every command, such as `skyhook keys create`, those of plugins included."""
     found: set[str] = set()
-    for name, child in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        child = group.get_command(context, name)
         line = f"{prefix} {name}"
         found |= command_lines(child, line) if isinstance(child, click.Group) else {line}
     return found

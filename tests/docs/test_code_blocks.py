@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -24,6 +25,8 @@ LIVE = re.compile(r"\bcurl\b|export SKYHOOK_KEY=")
 WEIGHTS = ROOT / "functions" / "skyhook_functions" / "weights"
 NEEDED = {"imagine": ("skyhook-scenes", "skyhook-scenes-video")}
 """The bundled models without which a page's examples cannot be run."""
+OPERATED = {"docs/money.md"}
+"""The pages whose `skyhook` commands are run, and not only looked up."""
 PLACEHOLDER = re.compile(r'"[A-Z]+_ID"')
 SOURCES: dict[str, tuple[str | int, ...]] = {
     "KEY_ID": ("keyCreate", "key", "id"),
@@ -34,6 +37,8 @@ SOURCES: dict[str, tuple[str | int, ...]] = {
     "JOB_ID": ("imagineGenerate", "id"),
     "SPEECH_ID": ("voiceSpeak", "artifact", "id"),
     "PICTURE_ID": ("job", "artifacts", 0, "id"),
+    "HOLD_ID": ("moneyHold", "id"),
+    "REQUEST_ID": ("moneyRequest", "id"),
 }
 """Where in the answers before it an example's variable comes from."""
 
@@ -131,6 +136,8 @@ class Page:
             return
         for line in block.text.replace("\\\n", " ").splitlines():
             check(line, block.place)
+            if block.page in OPERATED and line.startswith("skyhook "):
+                self.server.command(*shlex.split(line)[1:])
 
     def execute(self, block: Block, command: list[str]) -> str:
         """Runs a program as a reader does, in the project's folder; returns what it printed."""

@@ -1,4 +1,4 @@
-"""The command line, `skyhook`: one file a group of commands."""
+"""The command line, `skyhook`: one file a group of commands, and those of plugins."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import click
 
 from skyhook import __version__
 from skyhook.cli import artifacts, credit, keys, models, organizations, plugins, prices, schema, server, users
+from skyhook.cli.plugin_commands import CommandsOfPlugins
 
 
-@click.group()
+@click.group(cls=CommandsOfPlugins)
 @click.version_option(__version__)
 def main() -> None:
     """Skyhook: a plugin-based serverless AI API platform."""

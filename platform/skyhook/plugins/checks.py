@@ -14,6 +14,7 @@ from skyhook.plugins.manifest import API, Plugin
 
 NAME = re.compile(r"[a-z][a-z0-9]{1,29}")
 PATH = re.compile(r"(/[a-z0-9][a-z0-9._-]*)+")
+COMMANDS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 RESERVED = frozenset(
     {
         "account",
@@ -27,6 +28,18 @@ RESERVED = frozenset(
         "nodes",
         "viewer",
         "skyhook",
+        # The core's commands, which a plugin's must not be hidden by.
+        "credit",
+        "init",
+        "migrate",
+        "models",
+        "organizations",
+        "plugins",
+        "prices",
+        "schema",
+        "serve",
+        "up",
+        "users",
     }
 )
 
@@ -46,6 +59,8 @@ def check(plugin: Plugin) -> None:
     if plugin.tables is not None:
         _require_prefix(plugin, "table", plugin.tables.tables, f"{name}_")
     _require_prefix(plugin, "route", (route.path for route in plugin.routes), "/")
+    if plugin.commands is not None and not COMMANDS.fullmatch(plugin.commands):
+        raise PluginBroken(name, f"its commands {plugin.commands!r} are not written as package.module:group")
     _check_operations(plugin)
     _check_routes(plugin)
     for meter in plugin.meters:

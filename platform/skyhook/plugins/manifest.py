@@ -132,3 +132,5 @@ class Plugin:
     tables: MetaData | None = None
     migrations: str | None = None
     """`package:folder` of its alembic revisions."""
+    commands: str | None = None
+    """`package.module:group` of a click group: `skyhook <plugin> ...`, imported when it is called."""
