@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING
 
 from skyhook_functions.macrohard.messages import Action
@@ -15,8 +16,9 @@ ACT_MS = 4_000
 LONGEST_KEYED = 300
 """Longer texts are put in at once and not key by key."""
 LONGEST_WAIT_S = 10.0
-_PICKED = ("date", "time", "datetime-local", "month", "week", "color", "range")
+_PICKED = ("time", "datetime-local", "month", "week", "color", "range")
 """Inputs whose value is picked and not typed."""
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class NotDone(Exception):
@@ -81,7 +83,12 @@ async def _type(page: Page, action: Action) -> None:
         return
     element = await _element(page, action)
     kind = await element.get_attribute("type", timeout=ACT_MS)
-    if kind in _PICKED or len(text) > LONGEST_KEYED:
+    if kind == "date" and not _ISO_DATE.fullmatch(text):
+        await element.focus(timeout=ACT_MS)
+        await page.keyboard.type(
+            "".join(filter(str.isdigit, text))
+        )  # month, day, year: the field adds the rest
+    elif kind in _PICKED or kind == "date" or len(text) > LONGEST_KEYED:
         await element.fill(text, timeout=ACT_MS)
     else:
         await element.fill("", timeout=ACT_MS)

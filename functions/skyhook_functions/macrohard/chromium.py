@@ -33,7 +33,8 @@ async def launch(playwright: Playwright, proxy: str) -> tuple[BrowserContext, Pa
     program = shutil.which("chromium")
     if program is None:
         raise FunctionError(
-            "BROWSER_MISSING", "The server has no Chromium: an operator installs it, apt-get install chromium."
+            "BROWSER_MISSING",
+            "The server has no Chromium: an operator installs it, apt-get install chromium.",
         )
     folder = Path(tempfile.mkdtemp(prefix="skyhook-browser-"))
     profile = folder / "profile"

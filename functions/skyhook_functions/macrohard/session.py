@@ -148,7 +148,7 @@ class Session:
     async def _look(self) -> Observation:
         page = self._current
         screenshot = await page.screenshot(type="jpeg", quality=70)
-        snapshot = await page.aria_snapshot(mode="ai")
+        snapshot = await page.aria_snapshot(mode="ai", boxes=True)
         if len(snapshot) > LONGEST_SNAPSHOT:
             snapshot = snapshot[:LONGEST_SNAPSHOT].rpartition("\n")[0] + "\n- text: (the rest is cut off)"
         notes, self._notes = self._notes, []
