@@ -1,4 +1,4 @@
-"""Starts Chromium: Debian's, in its own sandbox, with a fresh profile, and its only way out through a gate."""
+"""Starts Chromium: Debian's, in its own sandbox, with a fresh profile and one way out."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class Observation(Struct, frozen=True, kw_only=True):
     url: str
     title: str
     snapshot: str
-    """The accessibility tree as YAML, with each element's ref and box (x, y, width, height), by Playwright."""
+    """The accessibility tree as YAML with each element's ref and box (x, y, width, height)."""
     screenshot: bytes
     """A JPEG of 1280 x 800 pixels."""
     preview: bytes

@@ -148,11 +148,11 @@ class Tasks:
             return list(await session.scalars(query.order_by(StoredStep.number)))
 
 
-def tasks(caller: Caller) -> Select[tuple[StoredTask]]:
+def tasks(caller: Caller) -> Select[StoredTask]:
     """Selects the tasks of the caller's organization."""
     return select(StoredTask).where(StoredTask.organization_id == caller.organization_id)
 
 
-def steps(caller: Caller) -> Select[tuple[StoredStep]]:
+def steps(caller: Caller) -> Select[StoredStep]:
     """Selects the steps of the caller's organization."""
     return select(StoredStep).where(StoredStep.organization_id == caller.organization_id)

@@ -84,7 +84,7 @@ class MacrohardAction:
 
 
 @strawberry.input(
-    description="An action. Where it happens is said by ref, else by label, else by x and y in the screenshot."
+    description="An action. Where it happens: by ref, else by label, else by x and y in the screenshot."
 )
 class MacrohardActionInput:
     """What a person wants to be done."""
@@ -122,7 +122,7 @@ class MacrohardStep(ByUuid, Node):
     url: str = strawberry.field(description="Where the browser was before it.")
     title: str
     snapshot: str = strawberry.field(
-        description="The page before it, as assistive technology sees it: YAML with refs and boxes of elements."
+        description="The page before it as assistive technology sees it: YAML with refs and boxes."
     )
     notes: list[str] = strawberry.field(
         description="What had happened beside: dialogs, tabs that opened, what was blocked."

@@ -107,21 +107,14 @@ class _Clause:
         return self._other()
 
     def _other(self) -> list[Intent]:
+        """Orders that are more than one thing to do, or that name what is clicked by themselves."""
         text = self._first_quote(self._rest)
         match self._verb:
             case "use":
-                field, _, order = self._rest.partition(" to ")
-                name, kind = self._named(field)
-                inner = _Clause(order, self._quotes).intents()
-                return [
-                    Intent("fill", name, kind, value=one.value) if one.do == "fill" else one for one in inner
-                ]
-            case "close" | "dismiss":
-                return [Intent("click", text or "close")]
-            case "delete":
-                return [Intent("click", "delete")]
-            case "submit" | "send":
-                return [Intent("click", self._verb, "button")]
+                return self._use()
+            case "close" | "dismiss" | "delete" | "submit" | "send":
+                name = "close" if self._verb == "dismiss" else self._verb
+                return [Intent("click", text if name == "close" and text else name)]
             case "search":
                 return [Intent("fill", "search", "textbox", value=text), Intent("click", "search")]
             case "reply":
@@ -129,7 +122,14 @@ class _Clause:
             case "forward":
                 to = text or self._rest.rpartition(" to ")[2]
                 return [Intent("click", "forward"), Intent("fill", "to", value=to), Intent("click", "send")]
-        return []
+            case _:
+                return []
+
+    def _use(self) -> list[Intent]:
+        field, _, order = self._rest.partition(" to ")
+        name, kind = self._named(field)
+        inner = _Clause(order, self._quotes).intents()
+        return [Intent("fill", name, kind, value=one.value) if one.do == "fill" else one for one in inner]
 
     def _fill(self, rest: str) -> list[Intent]:
         if pattern := re.search(r"starts? with \x02(\d+)\x03(?: and ends? with \x02(\d+)\x03)?", rest):
@@ -155,7 +155,9 @@ class _Clause:
         rest = re.sub(r"\s+(?:from|in|on) the .*$", "", self._rest)
         values = self._all_quotes(rest) or re.split(r",\s*(?:and )?|\s+and\s+", rest)
         return [
-            Intent("select", value.strip()) for value in values if value.strip().lower() not in ("", "nothing")
+            Intent("select", value.strip())
+            for value in values
+            if value.strip().lower() not in ("", "nothing")
         ]
 
     def _find(self) -> list[Intent]:
