@@ -48,7 +48,7 @@ async def launch(playwright: Playwright, proxy: str) -> tuple[BrowserContext, Pa
             chromium_sandbox=True,
             headless=True,
             args=_FLAGS,
-            env={"HOME": str(profile), "PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
+            env=_variables(profile),
             proxy={"server": proxy, "bypass": "<-loopback>"},  # Chromium would pass loopback by
             viewport={"width": WIDTH, "height": HEIGHT},
             locale="en-US",
@@ -69,6 +69,12 @@ async def launch(playwright: Playwright, proxy: str) -> tuple[BrowserContext, Pa
             retryable=True,
         ) from error
     return context, folder
+
+
+def _variables(profile: Path) -> dict[str, str | float | bool]:
+    """The browser's environment: nothing of the server's, and all that it writes goes with its profile."""
+    path = os.environ.get("PATH", os.defpath)
+    return {"HOME": str(profile), "TMPDIR": str(profile), "PATH": path, "LANG": "C.UTF-8"}
 
 
 def _as_nobody(folder: Path, profile: Path, program: str) -> str:
