@@ -99,7 +99,7 @@ class _Plan:
             return _click_on(listed[place], intent)
         forward = matching.next_page(self._found)
         if forward is None or place < 0:
-            return _give_up(f"There is no {_in_words(intent)} with the number {intent.ordinal}.")
+            return _give_up(f"There are not {intent.ordinal} of {_in_words(intent)}.")
         return Decision(
             action=Action(kind="click", ref=forward.ref),
             reason=f"Number {intent.ordinal} is further on: this page has {len(listed)}.",
@@ -107,11 +107,8 @@ class _Plan:
 
     def _listed(self, kind: str) -> list[Element]:
         """The elements of a kind that make a list: not those that turn its pages."""
-        pager = matching.next_page(self._found)
-        around = pager.parent.parent if pager is not None and pager.parent is not None else None
-        turns = {id(one) for one in around.all()} if around is not None else set()
         some = matching.of_kind(self._found, kind)
-        return [one for one in some if id(one) not in turns and one.words]
+        return [one for one in some if one.words and not matching.turns_pages(one)]
 
     def _look_around(self, intent: Intent, mine: list[Step]) -> Decision:
         """Waits once, since it may still come; then opens what may hide it."""

@@ -18,6 +18,9 @@ ROLES: dict[str, tuple[str, ...]] = {
 }
 FIELDS = ("textbox", "searchbox", "spinbutton")
 NEXT_PAGE = (">", "»", "›", "next", "next page", "more", "load more", "show more")
+_TURNS_PAGES = (*NEXT_PAGE, "<", "«", "‹", "previous", "prev", "previous page", "back")
+_LONGEST_LABEL = 60
+"""More is no label, but a text that happens to stand before the field."""
 _USABLE = (
     "button",
     "link",
@@ -96,7 +99,7 @@ def label_of(field: Element) -> str:
             if sibling.role in FIELDS:
                 return ""
             if sibling.words and sibling.role not in _USABLE:
-                return sibling.words
+                return sibling.words if len(sibling.words) <= _LONGEST_LABEL else ""
         element = parent
     return ""
 
@@ -140,6 +143,11 @@ def unopened(found: list[Element], tried: set[str]) -> Iterator[Element]:
 def next_page(found: list[Element]) -> Element | None:
     """The link to the next page of a list."""
     return next((one for one in found if one.words.lower() in NEXT_PAGE and is_usable(one)), None)
+
+
+def turns_pages(element: Element) -> bool:
+    """Whether it is part of what turns the pages of a list."""
+    return element.words.isdigit() or element.words.lower() in _TURNS_PAGES
 
 
 def same(first: str, second: str) -> bool:
