@@ -23,7 +23,7 @@ PAGE = "edges { node { value } }"
 
 def points(query: str, variables: dict[str, Any] | None = None) -> Points:
     (operation,) = prepare(SCHEMA._schema, query, Limits()).values()
-    return operation.plan.points(operation.variables(SCHEMA._schema, variables or {}).coerced)
+    return operation.plan.points(operation.coerced(variables or {}).coerced)
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from graphql import (
     GraphQLSyntaxError,
     OperationDefinitionNode,
     OperationType,
-    get_variable_values,
     parse,
     specified_rules,
     validate,
 )
 from graphql.execution.collect_fields import FragmentDetails
+from graphql.execution.values import VariableValues
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
@@ -33,6 +33,8 @@ from skyhook.graphql.errors import (
     variable_errors,
 )
 from skyhook.graphql.limits import Limits, QueryTooLong, check_shape
+from skyhook.graphql.selections import Selections
+from skyhook.graphql.variables import Variables
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 _ERRORS_SHOWN = 10
@@ -46,6 +48,8 @@ class Operation:
     fragments: dict[str, FragmentDefinitionNode]
     details: dict[str, FragmentDetails]
     plan: Plan
+    variables: Variables
+    selections: Selections
     known_result: ExecutionResult | None = None
     """The result of an introspection, which is the same each time, takes long, and needs no key."""
 
@@ -64,11 +68,9 @@ class Operation:
         """Query, mutation or subscription."""
         return self.node.operation
 
-    def variables(self, schema: GraphQLSchema, given: dict[str, Any]) -> Any:
-        """The coerced variables, as graphql-core's `VariableValues`. Raises RequestRefused."""
-        values = get_variable_values(
-            schema, self.node.variable_definitions or (), given, max_errors=_ERRORS_SHOWN
-        )
+    def coerced(self, given: dict[str, Any]) -> VariableValues:
+        """The variables that a request gives. Raises RequestRefused."""
+        values = self.variables.coerce(given, _ERRORS_SHOWN)
         if isinstance(values, list):
             raise variable_errors(values)
         return values
@@ -148,7 +150,12 @@ def prepare(schema: GraphQLSchema, text: str, limits: Limits) -> dict[str, Opera
     planner = Planner(schema, fragments)
     return {
         definition.name.value if definition.name else "": Operation(
-            definition, fragments, details, planner.operation(definition)
+            definition,
+            fragments,
+            details,
+            planner.operation(definition),
+            Variables(schema, definition),
+            Selections(definition, fragments),
         )
         for definition in document.definitions
         if isinstance(definition, OperationDefinitionNode)

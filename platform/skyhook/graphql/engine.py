@@ -19,7 +19,6 @@ from graphql import (
 )
 from strawberry import Schema
 from strawberry.execution import optimized_is_awaitable
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from skyhook.errors import SkyhookError
 from skyhook.graphql.budget import RateBudget
@@ -34,6 +33,7 @@ from skyhook.graphql.errors import (
     internal_error,
 )
 from skyhook.graphql.limits import Limits, QueryTooExpensive
+from skyhook.graphql.selections import Executor
 from skyhook.operations.rate import UNLIMITED, RateState
 
 Payload: TypeAlias = dict[str, Any]
@@ -82,14 +82,15 @@ class Engine:
         operation = self.documents.operation(request.query, request.operation_name)
         if operation.kind not in kinds:
             raise RequestRefused.of(_wrong_transport(operation.kind))
-        variables = operation.variables(self.schema, request.variables or {})
+        variables = operation.coerced(request.variables or {})
         points = operation.plan.points(variables.coerced)
         if points.total > self.limits.points:
             raise QueryTooExpensive(
                 f"The query costs {points.total} points; {self.limits.points} is the most for one request. "
                 "Ask for smaller pages, or for fewer connections inside each other."
             )
-        executor = StrawberryGraphQLCoreExecutionContext(
+        executor = Executor(
+            operation.selections,
             self.schema,
             operation.fragments,
             operation.details,
@@ -117,7 +118,7 @@ class Run:
         self,
         budget: RateBudget,
         operation: Operation,
-        executor: StrawberryGraphQLCoreExecutionContext,
+        executor: Executor,
         context: Context,
         points: Points,
     ) -> None:
