@@ -26,7 +26,8 @@ class Client:
 
     def ask(self, **input: Any) -> dict[str, Any]:
         """The whole response to macrohardTask."""
-        query = "mutation ($input: MacrohardTaskInput!) { macrohardTask(input: $input) { %s } }" % JOB
+        arguments = "($input: MacrohardTaskInput!)"
+        query = f"mutation {arguments} {{ macrohardTask(input: $input) {{ {JOB} }} }}"
         return self.server.graphql(query, input=input)
 
     def submit(self, **input: Any) -> str:
@@ -78,8 +79,9 @@ class Client:
     def take_part(self, field: str, job_id: str, **more: Any) -> dict[str, Any]:
         """The whole response to macrohardTakeOver, macrohardHandBack or macrohardAct."""
         if field == "macrohardAct":
-            query = "mutation ($id: ID!, $action: MacrohardActionInput!, $key: String) { macrohardAct"
-            query += "(id: $id, action: $action, idempotencyKey: $key) { %s } }" % STEP
+            arguments = "($id: ID!, $action: MacrohardActionInput!, $once: String)"
+            given = "(id: $id, action: $action, idempotencyKey: $once)"
+            query = f"mutation {arguments} {{ macrohardAct{given} {{ {STEP} }} }}"
         else:
             query = f"mutation ($id: ID!) {{ {field}(id: $id) {{ controller }} }}"
         return self.server.graphql(query, id=job_id, **more)
