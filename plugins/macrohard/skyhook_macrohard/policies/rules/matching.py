@@ -21,6 +21,8 @@ NEXT_PAGE = (">", "»", "›", "next", "next page", "more", "load more", "show m
 _TURNS_PAGES = (*NEXT_PAGE, "<", "«", "‹", "previous", "prev", "previous page", "back")
 _LONGEST_LABEL = 60
 """More is no label, but a text that happens to stand before the field."""
+_JSON = " {}[]\"',"
+"""What stands around labels and values where a page shows JSON."""
 _USABLE = (
     "button",
     "link",
@@ -118,8 +120,8 @@ def value_of(page: Element, label: str) -> str | None:
         if _plain(previous).rstrip(":") == _plain(label):
             return one.words
         before, colon, after = one.words.partition(":")
-        if colon and after.strip() and _plain(before) == _plain(label):
-            return after.strip()
+        if colon and after.strip(_JSON) and _plain(before.strip(_JSON)) == _plain(label):
+            return after.strip(_JSON)
         previous = one.words
     return None
 
