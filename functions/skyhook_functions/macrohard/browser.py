@@ -115,9 +115,12 @@ class Browser:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
-            for task, session in list(self._sessions.items()):
-                if time.monotonic() - session.used_at > IDLE_S:
-                    await self._close(task)
+            await self._close_idle()
+
+    async def _close_idle(self) -> None:
+        for task, session in list(self._sessions.items()):
+            if time.monotonic() - session.used_at > IDLE_S:
+                await self._close(task)
 
 
 async def _driver() -> Playwright:
