@@ -38,7 +38,8 @@ class Browser:
         """Starts Playwright's driver; a browser is started by `open`."""
         self._sessions: dict[str, Session] = {}
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, name="browsers", daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="browsers", daemon=True)
+        self._thread.start()
         self._playwright: Playwright = self._run(_driver())
         self._sweeper = asyncio.run_coroutine_threadsafe(self._sweep(), self._loop)
 

@@ -70,7 +70,7 @@ def episodes() -> Iterator[Episodes]:
     [
         (
             "login-user",
-            'Enter the username "keli" and the password "MIYM2" into the text fields and press login.',
+            'Enter the username "myron" and the password "TVkEp" into the text fields and press login.',
         ),
         ("choose-list", "Select Taiwan from the list and click Submit."),
         ("enter-password", 'Enter the password "1TVkE" into both text fields and press submit.'),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,10 @@ def browser() -> Iterator[Browser]:
     yield browser
     browser._sweeper.cancel()
     browser._run(browser._playwright.stop())
+    browser._run(asyncio.sleep(0.2))  # for the driver's pipes to close
     browser._loop.call_soon_threadsafe(browser._loop.stop)
+    browser._thread.join()
+    browser._loop.close()
 
 
 @pytest.fixture
@@ -43,10 +47,13 @@ def act(browser: Browser, **action: object) -> Outcome:
     return browser.act(ActRequest("task", Action(**action)))  # type: ignore[arg-type]
 
 
-def browsers() -> int:
-    """How many Chromiums with a profile of ours run."""
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return len([line for line in listed.splitlines() if "skyhook-browser-" in line and "--type=" not in line])
+def mentioning(text: str) -> int:
+    """How many processes have the text in their command lines."""
+    found = 0
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found += text in file.read_text(errors="replace")
+    return found
 
 
 def test_a_page_that_hangs_is_closed_for_a_blank_one(browser: Browser, site: Site, task: str) -> None:
@@ -101,13 +108,16 @@ def test_keys_points_and_drags_reach_the_page(browser: Browser, site: Site, task
 def test_a_browser_that_nobody_uses_is_closed(
     browser: Browser, task: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = browsers()
+    folder = browser._sessions[task]._folder
+    assert folder is not None
+    assert mentioning(folder.name) > 0
     monkeypatch.setattr(module, "IDLE_S", 0.0)
     browser._run(browser._close_idle())
     with pytest.raises(FunctionError) as caught:
         browser.look(TaskRequest(task))
     assert caught.value.code == "BROWSER_LOST"
-    assert browsers() < before
+    assert not folder.exists()
+    assert mentioning(folder.name) == 0
 
 
 def test_a_machine_without_chromium_says_what_to_install(
