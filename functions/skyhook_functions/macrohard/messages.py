@@ -22,8 +22,6 @@ Kind = Literal[
 ]
 """What can be done; `done` and `fail` end a task and never reach the browser."""
 
-KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]
-
 
 class Action(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing to do. Where it happens is said by `ref`, else by `label`, else by `x` and `y`."""
