@@ -42,7 +42,10 @@ def plugin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(plugin_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with the plugins that are installed and that of docs/plugins.md."""
     path = os.pathsep.join(filter(None, (str(plugin_folder), os.environ.get("PYTHONPATH"))))
-    environment = {"PYTHONPATH": path, "SKYHOOK_WEBHOOKS_ALLOW_PRIVATE": "true"}
+    environment = {"PYTHONPATH": path}
+    environment |= dict.fromkeys(
+        ("SKYHOOK_WEBHOOKS_ALLOW_PRIVATE", "SKYHOOK_MACROHARD_ALLOW_PRIVATE"), "true"
+    )
     server = Server(tmp_path_factory.mktemp("docs"), environment=environment)
     server.prepare()
     server.start()

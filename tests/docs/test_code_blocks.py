@@ -39,6 +39,7 @@ SOURCES: dict[str, tuple[str | int, ...]] = {
     "PICTURE_ID": ("job", "artifacts", 0, "id"),
     "HOLD_ID": ("moneyHold", "id"),
     "REQUEST_ID": ("moneyRequest", "id"),
+    "TASK_ID": ("macrohardTask", "id"),
 }
 """Where in the answers before it an example's variable comes from."""
 
@@ -113,8 +114,8 @@ class Page:
             time.sleep(0.2)
 
     def filled(self, block: Block) -> str:
-        """The block's text with the ids that it stands for."""
-        text = block.text
+        """The block's text with the ids that it stands for, and the server's address."""
+        text = self.here(block.text)
         for name, value in self.ids.items():
             text = text.replace(f'"{name}"', f'"{value}"')
         assert not PLACEHOLDER.search(text), f"{block.place}: no answer before it gives the id in it"

@@ -17,6 +17,7 @@ from skyhook.artifacts.provenance import Notary
 from skyhook.artifacts.service import Artifacts
 from skyhook.catalogue.service import CatalogueModel
 from skyhook.compute.backend import Compute
+from skyhook.database import Database
 from skyhook.errors import InvalidInput, SkyhookError
 from skyhook.operations.asks import Asks
 from skyhook.operations.caller import Caller
@@ -58,6 +59,7 @@ class JobRun:
         operation: str,
         model: CatalogueModel | None,
         folder: Path,
+        database: Database,
         artifacts: Artifacts,
         notary: Notary,
         compute: Compute,
@@ -71,6 +73,8 @@ class JobRun:
         self.model = model
         self.folder = folder
         """A temporary folder of this run, removed at its end."""
+        self.database = database
+        """For the plugin's own tables: what is written there is not undone where the job fails."""
         self.artifacts = artifacts
         self.notary = notary
         self.quantities: dict[str, int] = {}

@@ -152,6 +152,7 @@ class Runner:
                 operation=job.operation,
                 model=None,
                 folder=Path(folder),
+                database=self._database,
                 artifacts=self._tools.artifacts,
                 notary=self._tools.notary,
                 compute=self._tools.compute,

@@ -1,0 +1,1 @@
+"""Functions of the macrohard plugin: a browser, one for each task."""

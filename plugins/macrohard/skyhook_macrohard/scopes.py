@@ -1,0 +1,4 @@
+"""The plugin's scopes."""
+
+OPERATE = "macrohard:operate"
+READ = "macrohard:read"
