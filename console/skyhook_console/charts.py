@@ -19,7 +19,7 @@ def by_day(title: str, days: Sequence[datetime], value_of: Callable[[datetime], 
     step = WIDTH / len(days)
     bars = [
         Markup(
-            '<g class="bar"><rect class="hover" x="{x:.2f}" y="0" width="{step:.2f}" height="{full}"/>'
+            '<g class="day"><rect class="hover" x="{x:.2f}" y="0" width="{step:.2f}" height="{full}"/>'
             '<rect x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" rx="1.5"/>'
             "<title>{label}</title></g>"
         ).format(

@@ -52,15 +52,13 @@ class Row:
 
 
 @get("/o/{slug:str}/keys")
-async def keys_page(visit: Visit, services: Services, slug: str, before: UUID | None = None) -> Response[str]:
+async def keys_page(visit: Visit, slug: str, before: UUID | None = None) -> Response[str]:
     """The organization's keys, newest first."""
     visit, caller = visit.at(slug, KEYS_READ)
-    found = await services.keys.newest(caller, SHOWN + 1, before)
+    found = await visit.services.keys.newest(caller, SHOWN + 1, before)
     month = now().astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    async with services.database.read() as session:
-        spent = await totals(
-            session, caller.organization_id, month, now() + timedelta(hours=1), [Group.KEY]
-        )
+    async with visit.services.database.read() as session:
+        spent = await totals(session, caller.organization_id, month, now() + timedelta(hours=1), [Group.KEY])
     cost = {total.group[0]: total.cost for total in spent}
     rows = [Row(key, cost.get(key.id, 0)) for key in found[:SHOWN]]
     more = found[SHOWN - 1].id if len(found) > SHOWN else None
@@ -69,25 +67,27 @@ async def keys_page(visit: Visit, services: Services, slug: str, before: UUID | 
 
 
 @get("/o/{slug:str}/keys/new")
-async def new_key_page(visit: Visit, services: Services, slug: str) -> Response[str]:
+async def new_key_page(visit: Visit, slug: str) -> Response[str]:
     """The form of a new key."""
     visit, _ = visit.at(slug, KEYS_WRITE)
-    return visit.page("key_new.html", groups=_groups(services), form={}, chosen=["*"], error=None, field=None)
+    return visit.page(
+        "key_new.html", groups=_groups(visit.services), form={}, chosen=["*"], error=None, field=None
+    )
 
 
 @post("/o/{slug:str}/keys", status_code=200)
-async def create_key(request: Http, visit: Visit, services: Services, slug: str) -> Response[str]:
+async def create_key(request: Http, visit: Visit, slug: str) -> Response[str]:
     """A new key, whose secret the answer shows this once."""
     visit, caller = visit.at(slug, KEYS_WRITE)
     form = await request.form()
     chosen = [str(scope) for scope in form.getall("scopes", [])]
     try:
-        key, secret = await services.keys.create(caller, _text(form, "name"), _limits(form, chosen))
+        key, secret = await visit.services.keys.create(caller, _text(form, "name"), _limits(form, chosen))
     except SkyhookError as error:
         return visit.page(
             "key_new.html",
             status=error.status,
-            groups=_groups(services),
+            groups=_groups(visit.services),
             form={name: str(value) for name, value in form.items()},
             chosen=chosen,
             error=error.message,
@@ -97,23 +97,21 @@ async def create_key(request: Http, visit: Visit, services: Services, slug: str)
 
 
 @post("/o/{slug:str}/keys/{key_id:uuid}/rotate", status_code=200)
-async def rotate_key(
-    request: Http, visit: Visit, services: Services, slug: str, key_id: UUID
-) -> Response[str]:
+async def rotate_key(request: Http, visit: Visit, slug: str, key_id: UUID) -> Response[str]:
     """A key in the place of another."""
     visit, caller = visit.at(slug, KEYS_WRITE)
     overlap = _text(await request.form(), "overlap")
     if overlap not in OVERLAPS:
         raise InvalidInput("Choose when the old key ends.", field="overlap")
-    key, secret = await services.keys.rotate(caller, key_id, timedelta(seconds=int(overlap)))
+    key, secret = await visit.services.keys.rotate(caller, key_id, timedelta(seconds=int(overlap)))
     return visit.page("key_made.html", key=key, secret=secret, origin=str(request.base_url).rstrip("/"))
 
 
 @post("/o/{slug:str}/keys/{key_id:uuid}/revoke", status_code=200)
-async def revoke_key(visit: Visit, services: Services, slug: str, key_id: UUID) -> Response[str]:
+async def revoke_key(visit: Visit, slug: str, key_id: UUID) -> Response[str]:
     """Ends a key for good."""
     visit, caller = visit.at(slug, KEYS_WRITE)
-    await services.keys.revoke(caller, key_id)
+    await visit.services.keys.revoke(caller, key_id)
     return go(visit.request, f"/console/o/{slug}/keys")
 
 

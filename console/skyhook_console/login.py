@@ -8,7 +8,6 @@ from typing import Any
 from litestar import Response, get, post
 
 from skyhook.accounts.errors import LoginFailed, LoginThrottled
-from skyhook.services import Services
 from skyhook_console.visiting import COOKIE, Http, Visit, go
 
 _OWN = re.compile(r"/console(/[A-Za-z0-9_./-]*)?(\?[A-Za-z0-9_.=&%-]*)?\Z")
@@ -23,30 +22,28 @@ async def login_page(visit: Visit, next: str = "") -> Response[str]:
 
 
 @post("/login", status_code=200)
-async def log_in(request: Http, visit: Visit, services: Services) -> Response[str]:
+async def log_in(request: Http, visit: Visit) -> Response[str]:
     """Logs in, in a new session each time."""
     form = await request.form()
     email, after = str(form.get("email") or ""), str(form.get("next") or "")
     address = request.client.host if request.client else ""
     agent = request.headers.get("user-agent", "")
     try:
-        token = await services.sessions.log_in(email, str(form.get("password") or ""), address, agent)
+        token = await visit.services.sessions.log_in(email, str(form.get("password") or ""), address, agent)
     except (LoginFailed, LoginThrottled) as error:
-        return visit.page(
-            "login.html", status=error.status, next=after, email=email, error=error.message
-        )
+        return visit.page("login.html", status=error.status, next=after, email=email, error=error.message)
     if visit.visitor_or_none is not None:
-        await services.sessions.end(visit.visitor.user.id, visit.visitor.session.id)
+        await visit.services.sessions.end(visit.visitor.user.id, visit.visitor.session.id)
     response = go(request, _own(after))
     response.set_cookie(visit.cookie(token))
     return response
 
 
 @post("/logout", status_code=200)
-async def log_out(visit: Visit, services: Services) -> Response[str]:
+async def log_out(visit: Visit) -> Response[str]:
     """Ends the session."""
     if visit.visitor_or_none is not None:
-        await services.sessions.end(visit.visitor.user.id, visit.visitor.session.id)
+        await visit.services.sessions.end(visit.visitor.user.id, visit.visitor.session.id)
     response = go(visit.request, "/console/login")
     response.delete_cookie(COOKIE)
     return response

@@ -9,7 +9,6 @@ from litestar import Response, get
 
 from skyhook.clock import now
 from skyhook.scopes import BILLING_READ, KEYS_READ, USAGE_READ
-from skyhook.services import Services
 from skyhook.usage.queries import Group, latest, totals
 from skyhook_console import charts
 from skyhook_console.usage import days_until
@@ -29,18 +28,20 @@ async def first_page(visit: Visit) -> Response[str]:
 
 
 @get("/o/{slug:str}")
-async def overview(visit: Visit, services: Services, slug: str) -> Response[str]:
+async def overview(visit: Visit, slug: str) -> Response[str]:
     """What is left, what was used, and what to do first."""
     visit, caller = visit.at(slug, USAGE_READ)
     until = now()
     days = days_until(until, DAYS)
-    async with services.database.read() as session:
-        by_day = await totals(session, caller.organization_id, days[0], until + timedelta(hours=1), [Group.DAY])
+    async with visit.services.database.read() as session:
+        by_day = await totals(
+            session, caller.organization_id, days[0], until + timedelta(hours=1), [Group.DAY]
+        )
         events = await latest(session, caller.organization_id, limit=LATEST)
     balance = None
     if caller.has_scope(BILLING_READ):
-        balance = await services.billing.balance(caller.organization_id)
-    has_key = not caller.has_scope(KEYS_READ) or bool(await services.keys.newest(caller, 1))
+        balance = await visit.services.billing.balance(caller.organization_id)
+    has_key = not caller.has_scope(KEYS_READ) or bool(await visit.services.keys.newest(caller, 1))
     used = {total.group[0]: total for total in by_day}
     return visit.page(
         "overview.html",

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from litestar import Router
+from litestar import Response, Router
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from skyhook.services import Services
 from skyhook_console import account, assets, keys, login, overview, usage
 from skyhook_console.rendering import Pages
-from skyhook_console.visiting import Visiting, answer_error, check_form, provide_visit, secure
+from skyhook_console.visiting import Http, Visit, Visiting, secure
 
 
 def routes(services: Services) -> Sequence[ControllerRouterHandler]:
     """The console over started services."""
-    visiting = Visiting(services.sessions, Pages(assets.version()))
+    visiting = Visiting(services, Pages(assets.version()))
+
+    # Functions, since Litestar copies whatever else it is given, with all that hangs on it.
+    async def provide_visit(request: Http) -> Visit:
+        return await visiting.visit(request)
+
+    async def check_form(request: Http) -> None:
+        await visiting.check_form(request)
+
+    def answer_error(request: Http, error: Exception) -> Response[Any]:
+        return visiting.answer_error(request, error)
+
     pages = Router(
         "/console",
         route_handlers=[
@@ -26,15 +38,10 @@ def routes(services: Services) -> Sequence[ControllerRouterHandler]:
             *keys.HANDLERS,
             *usage.HANDLERS,
         ],
-        dependencies={
-            "services": Provide(lambda: services, sync_to_thread=False, use_cache=True),
-            "visit": Provide(provide_visit),
-        },
+        dependencies={"visit": Provide(provide_visit)},
         before_request=check_form,
-        after_response=None,
         after_request=secure,
         exception_handlers={Exception: answer_error},
-        opt={"visiting": visiting},
         include_in_schema=False,
     )
     return [pages, assets.route()]

@@ -34,13 +34,11 @@ GROUPS = {
 
 
 @get("/o/{slug:str}/usage")
-async def usage_page(
-    visit: Visit, services: Services, slug: str, days: int = 30, by: str = "day"
-) -> Response[str]:
+async def usage_page(visit: Visit, slug: str, days: int = 30, by: str = "day") -> Response[str]:
     """What was used in the last days."""
     visit, caller = visit.at(slug, USAGE_READ)
     shown, until = _asked(days, by)
-    async with services.database.read() as session:
+    async with visit.services.database.read() as session:
         by_day = await totals(session, caller.organization_id, shown[0], until, [Group.DAY])
         grouped = await totals(session, caller.organization_id, shown[0], until, [GROUPS[by]])
     used = {total.group[0]: total for total in by_day}
@@ -51,26 +49,24 @@ async def usage_page(
         periods=PERIODS,
         groups=list(GROUPS),
         chart=charts.by_day("Cost of each day", shown, lambda day: used[day].cost if day in used else 0),
-        rows=await _named(services, caller, grouped),
+        rows=await _named(visit.services, caller, grouped),
         calls=sum(total.calls for total in by_day),
         cost=sum(total.cost for total in by_day),
     )
 
 
 @get("/o/{slug:str}/usage.csv")
-async def usage_csv(
-    visit: Visit, services: Services, slug: str, days: int = 30, by: str = "day"
-) -> Response[str]:
+async def usage_csv(visit: Visit, slug: str, days: int = 30, by: str = "day") -> Response[str]:
     """The table, with a column for each meter; costs in nano-dollars."""
     visit, caller = visit.at(slug, USAGE_READ)
     shown, until = _asked(days, by)
-    async with services.database.read() as session:
+    async with visit.services.database.read() as session:
         grouped = await totals(session, caller.organization_id, shown[0], until, [GROUPS[by]])
     meters = sorted({meter for total in grouped for meter in total.quantities})
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow([by, "calls", "cost_nano_usd", *meters])
-    for name, total in await _named(services, caller, grouped):
+    for name, total in await _named(visit.services, caller, grouped):
         table.writerow([name, total.calls, total.cost, *(total.quantities.get(meter, 0) for meter in meters)])
     name = f"usage-{slug}-{by}-{days}-days.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
@@ -92,9 +88,7 @@ def _asked(days: int, by: str) -> tuple[list[datetime], datetime]:
     return days_until(until, days), until + timedelta(hours=1)
 
 
-async def _named(
-    services: Services, caller: Caller, grouped: Sequence[Total]
-) -> list[tuple[str, Total]]:
+async def _named(services: Services, caller: Caller, grouped: Sequence[Total]) -> list[tuple[str, Total]]:
     """Totals with the names of their groups."""
     ids = [total.group[0] for total in grouped if isinstance(total.group[0], UUID)]
     names: dict[Any, str] = {}

@@ -46,7 +46,7 @@ class Visitor:
     known_scopes: frozenset[str]
 
     def member_of(self, slug: str) -> Member:
-        """The user's place in an organization. Raises NotFound, whether or not there is such an organization."""
+        """The user's place in an organization. Raises NotFound, also where there is no such organization."""
         for member in self.members:
             if member.organization.slug == slug:
                 return member
