@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from importlib.metadata import entry_points
 
 import strawberry
 from litestar import Litestar
+from litestar.types import ControllerRouterHandler
 
 from skyhook.accounts.graphql import AccountsMutation, AccountsQuery
 from skyhook.artifacts.graphql import ArtifactsMutation, ArtifactsQuery
@@ -20,6 +22,9 @@ from skyhook.keys.graphql import KeysMutation
 from skyhook.plugins.host import PluginHost
 from skyhook.services import Services
 from skyhook.webhooks.graphql import WebhooksMutation, WebhooksQuery
+
+ROUTES = "skyhook.routes"
+"""The entry-point group of functions from `Services` to route handlers."""
 
 CORE = (
     Fields("accounts", query=AccountsQuery, mutation=AccountsMutation),
@@ -49,6 +54,12 @@ def compose_schema(host: PluginHost) -> strawberry.Schema:
             host.exclude(error.plugin, error.problem)
 
 
+def mounted_routes(services: Services) -> list[ControllerRouterHandler]:
+    """What other distributions serve beside the API, such as the console: their entry points make it."""
+    mounts = sorted(entry_points(group=ROUTES), key=lambda entry: entry.name)
+    return [handler for mount in mounts for handler in mount.load()(services)]
+
+
 def create_app(services: Services) -> Litestar:
     """The application over started services; closing it closes them."""
     schema = compose_schema(services.plugins)
@@ -69,6 +80,7 @@ def create_app(services: Services) -> Litestar:
             *artifact_routes(services),
             *plugin_routes(services),
             *health_routes(services),
+            *mounted_routes(services),
         ],
         lifespan=[closing],
         openapi_config=None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from skyhook.accounts.service import Accounts
+from skyhook.accounts.sessions import Sessions
 from skyhook.artifacts.provenance import Notary
 from skyhook.artifacts.service import Artifacts
 from skyhook.billing import Billing
@@ -33,6 +34,7 @@ class Services:
     database: Database
     plugins: PluginHost
     accounts: Accounts
+    sessions: Sessions
     artifacts: Artifacts
     notary: Notary
     authentication: Authentication
@@ -68,6 +70,7 @@ class Services:
             database=database,
             plugins=plugins,
             accounts=Accounts(database),
+            sessions=Sessions(database, secret, scopes),
             artifacts=artifacts,
             notary=notary,
             authentication=authentication,

@@ -15,6 +15,21 @@ class SlugTaken(SkyhookError):
     code = "SLUG_TAKEN"
 
 
+class LoginFailed(SkyhookError):
+    """The e-mail address and the password do not belong together; which of them is wrong is not said."""
+
+    code = "LOGIN_FAILED"
+    status = 401
+
+
+class LoginThrottled(SkyhookError):
+    """Too many logins were refused for this e-mail address, or from this network address."""
+
+    code = "LOGIN_THROTTLED"
+    status = 429
+    retryable = True
+
+
 class LastOwner(SkyhookError):
     """An organization always keeps one owner."""
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Boolean, ForeignKey, String, UniqueConstraint
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from skyhook.clock import now
@@ -61,6 +61,35 @@ class Member(Identified, Base):
 
     user: Mapped[User] = relationship(lazy="raise")
     organization: Mapped[Organization] = relationship(lazy="raise")
+
+
+class Session(Identified, Base):
+    """A browser in which a user is logged in. The token in its cookie is stored nowhere."""
+
+    __tablename__ = "sessions"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    """HMAC-SHA-256 of the token under the instance's secret."""
+    address: Mapped[str] = mapped_column(String(45))
+    user_agent: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    used_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class LoginFailure(Identified, Base):
+    """A login that was refused, for a while: they are counted by address and by e-mail."""
+
+    __tablename__ = "login_failures"
+    __table_args__ = (
+        Index("ix_login_failures_email", "email", "created_at"),
+        Index("ix_login_failures_address", "address", "created_at"),
+    )
+
+    email: Mapped[str] = mapped_column(String(320))
+    address: Mapped[str] = mapped_column(String(45))
+    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class AuditEvent(Identified, Base):

@@ -48,6 +48,14 @@ class Keys:
         self._secret = secret
         self._known_scopes = known_scopes
 
+    async def newest(self, caller: Caller, limit: int, before: UUID | None = None) -> Sequence[Key]:
+        """An organization's keys, newest first; `before` is the id of the last one of the page before."""
+        query = select(Key).where(Key.organization_id == caller.organization_id)
+        if before is not None:
+            query = query.where(Key.id < before)
+        async with self._database.read() as session:
+            return (await session.scalars(query.order_by(Key.id.desc()).limit(limit))).all()
+
     async def create(self, caller: Caller, name: str, limits: KeyLimits) -> tuple[Key, str]:
         """A new key and its text, which is shown this once.
 

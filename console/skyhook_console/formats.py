@@ -1,0 +1,50 @@
+"""How the console writes amounts and times."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from markupsafe import Markup
+
+from skyhook.clock import now
+
+NANO = 1_000_000_000
+_STEPS = ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute"))
+
+
+def dollars(nano: int | None) -> str:
+    """Nano-dollars as dollars: cents at least, and as many digits more as tell it exactly, up to 9."""
+    if nano is None:
+        return "–"
+    whole, rest = divmod(abs(nano), NANO)
+    digits = f"{rest:09}"
+    cents, more = digits[:2], digits[2:].rstrip("0")
+    return f"{'−' if nano < 0 else ''}${whole:,}.{cents}{more}"
+
+
+def count(number: int) -> str:
+    """A number with its thousands apart."""
+    return f"{number:,}"
+
+
+def moment(at: datetime | None, otherwise: str = "never") -> Markup:
+    """A time, to the minute, in UTC; a browser shows its own on hover."""
+    if at is None:
+        return Markup("{}").format(otherwise)
+    at = at.astimezone(UTC)
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), at.strftime("%Y-%m-%d %H:%M UTC"))
+
+
+def ago(at: datetime | None, otherwise: str = "never") -> Markup:
+    """A time as how long ago it is, with the time itself on hover."""
+    if at is None:
+        return Markup("{}").format(otherwise)
+    passed = now() - at
+    text = "just now"
+    for step, name in _STEPS:
+        if passed >= step:
+            number = passed // step
+            text = f"{number} {name}{'' if number == 1 else 's'} ago"
+            break
+    title = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(at.isoformat(), title, text)

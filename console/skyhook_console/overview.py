@@ -1,0 +1,58 @@
+"""The first page, and an organization's overview."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from litestar import Response, get
+
+from skyhook.clock import now
+from skyhook.scopes import BILLING_READ, KEYS_READ, USAGE_READ
+from skyhook.usage.queries import Group, latest, totals
+from skyhook_console import charts
+from skyhook_console.usage import days_until
+from skyhook_console.visiting import Visit, go
+
+DAYS = 30
+LATEST = 8
+
+
+@get("/")
+async def first_page(visit: Visit) -> Response[str]:
+    """The visitor's first organization."""
+    members = visit.visitor.members
+    if not members:
+        return visit.page("no_organization.html")
+    return go(visit.request, f"/console/o/{members[0].organization.slug}")
+
+
+@get("/o/{slug:str}")
+async def overview(visit: Visit, slug: str) -> Response[str]:
+    """What is left, what was used, and what to do first."""
+    visit, caller = visit.at(slug, USAGE_READ)
+    until = now()
+    days = days_until(until, DAYS)
+    async with visit.services.database.read() as session:
+        by_day = await totals(
+            session, caller.organization_id, days[0], until + timedelta(hours=1), [Group.DAY]
+        )
+        events = await latest(session, caller.organization_id, limit=LATEST)
+    balance = None
+    if caller.has_scope(BILLING_READ):
+        balance = await visit.services.billing.balance(caller.organization_id)
+    has_key = not caller.has_scope(KEYS_READ) or bool(await visit.services.keys.newest(caller, 1))
+    used = {total.group[0]: total for total in by_day}
+    return visit.page(
+        "overview.html",
+        balance=balance,
+        calls=sum(total.calls for total in by_day),
+        cost=sum(total.cost for total in by_day),
+        chart=charts.by_day("Cost of each day", days, lambda day: used[day].cost if day in used else 0),
+        events=events,
+        has_key=has_key,
+        origin=str(visit.request.base_url).rstrip("/"),
+    )
+
+
+HANDLERS: list[Any] = [first_page, overview]

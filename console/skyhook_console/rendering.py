@@ -1,0 +1,34 @@
+"""Templates to pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from skyhook_console import formats
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+class Pages:
+    """The console's templates, each compiled once."""
+
+    def __init__(self, version: str) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=select_autoescape(default=True),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.filters.update(
+            ago=formats.ago, count=formats.count, dollars=formats.dollars, moment=formats.moment
+        )
+        self._environment.globals["static"] = f"/console/static/{version}"
+
+    def render(self, template: str, **values: Any) -> str:
+        """A page, or a part of one."""
+        return self._environment.get_template(template).render(**values)

@@ -1,0 +1,171 @@
+"""Who looks at a page, and which requests are refused before any page sees them."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any, TypeAlias
+from urllib.parse import quote, urlsplit
+
+from litestar import Request, Response
+from litestar.datastructures import Cookie
+from litestar.enums import MediaType
+from litestar.exceptions import HTTPException
+
+from skyhook.accounts.models import Member
+from skyhook.accounts.sessions import LONGEST, Visitor
+from skyhook.errors import Forbidden, SkyhookError
+from skyhook.graphql.errors import internal_error
+from skyhook.operations.caller import Caller
+from skyhook.services import Services
+from skyhook_console.rendering import Pages
+
+COOKIE = "skyhook_session"
+FORM_TOKEN = "form_token"  # noqa: S105
+HEADER = "x-form-token"
+SAFE = frozenset({"GET", "HEAD"})
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+Http: TypeAlias = Request[Any, Any, Any]
+
+
+class FormRefused(Forbidden):
+    """A form came from another site, or from a page of before the login."""
+
+    code = "FORM_REFUSED"
+
+
+class LoginNeeded(Exception):
+    """Nobody is logged in."""
+
+
+class Visit:
+    """One request of somebody, or of nobody yet.
+
+    Not a dataclass: Litestar would look through the fields of one, and through theirs.
+    """
+
+    def __init__(
+        self,
+        request: Http,
+        services: Services,
+        pages: Pages,
+        visitor: Visitor | None = None,
+        form_token: str = "",
+        member: Member | None = None,
+    ) -> None:
+        self.request = request
+        self.services = services
+        self.visitor_or_none = visitor
+        self.member = member
+        """The visitor's place in the organization whose page it is."""
+        self._pages = pages
+        self._form_token = form_token
+
+    @property
+    def visitor(self) -> Visitor:
+        """Who is logged in. Raises LoginNeeded."""
+        if self.visitor_or_none is None:
+            raise LoginNeeded
+        return self.visitor_or_none
+
+    def at(self, slug: str, scope: str) -> tuple[Visit, Caller]:
+        """The visit of an organization's page, which needs a scope. Raises NotFound, or ScopeMissing."""
+        member = self.visitor.member_of(slug)
+        caller = self.visitor.caller(member)
+        caller.require(scope)
+        visit = Visit(self.request, self.services, self._pages, self.visitor, self._form_token, member)
+        return visit, caller
+
+    def page(self, template: str, *, status: int = 200, **values: Any) -> Response[str]:
+        """A page, with who is logged in around it."""
+        content = self._pages.render(
+            template,
+            status=status,
+            visitor=self.visitor_or_none,
+            member=self.member,
+            form_token=self._form_token,
+            path=self.request.url.path,
+            **values,
+        )
+        return Response(content, status_code=status, media_type=MediaType.HTML)
+
+    def cookie(self, token: str) -> Cookie:
+        """The session's cookie, which no script can read."""
+        return Cookie(
+            COOKIE,
+            value=token,
+            httponly=True,
+            samesite="lax",
+            secure=self.request.url.scheme == "https",
+            max_age=int(LONGEST.total_seconds()),
+        )
+
+
+class Visiting:
+    """Tells who asks, before any page is made."""
+
+    def __init__(self, services: Services, pages: Pages) -> None:
+        self._services = services
+        self._sessions = services.sessions
+        self._pages = pages
+
+    async def visit(self, request: Http) -> Visit:
+        """Who asks."""
+        token = request.cookies.get(COOKIE, "")
+        visitor = await self._sessions.visitor(token)
+        form_token = self._sessions.form_token(token) if visitor else ""
+        return Visit(request, self._services, self._pages, visitor, form_token)
+
+    async def check_form(self, request: Http) -> None:
+        """Refuses what another site sent in the visitor's name. Raises FormRefused."""
+        if request.method in SAFE:
+            return
+        site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+        host = request.headers.get("host")
+        if not (site == "same-origin" if site else urlsplit(origin or "").netloc == host):
+            raise FormRefused(
+                "This form was sent by another site. Open the page again and send it from there."
+            )
+        token = request.cookies.get(COOKIE)
+        if token is None:
+            return
+        given = str(request.headers.get(HEADER) or (await request.form()).get(FORM_TOKEN) or "")
+        if not hmac.compare_digest(given.encode(), self._sessions.form_token(token).encode()):
+            raise FormRefused("This page is of before your last login. Load it again and send it once more.")
+
+    def answer_error(self, request: Http, error: Exception) -> Response[Any]:
+        """The page of an error; whoever is not logged in is asked to."""
+        if isinstance(error, LoginNeeded):
+            there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            is_page = request.method in SAFE
+            return secure(go(request, f"/console/login?next={quote(there)}" if is_page else "/console/login"))
+        if isinstance(error, SkyhookError):
+            status, message = error.status, error.message
+        elif isinstance(error, HTTPException) and error.status_code < 500:
+            status, message = error.status_code, "There is nothing at this address."
+        else:
+            status, (message, _) = 500, internal_error(error, request.headers.get("x-request-id", ""))
+        nobody = Visit(request, self._services, self._pages)
+        return secure(nobody.page("error.html", status=status, message=message))
+
+
+def go(request: Http, address: str) -> Response[str]:
+    """Sends the browser to another page, also from a request that HTMX made."""
+    if request.headers.get("hx-request"):
+        return Response("", headers={"HX-Redirect": address}, media_type=MediaType.HTML)
+    return Response("", status_code=303, headers={"Location": address}, media_type=MediaType.HTML)
+
+
+def secure(response: Response[Any]) -> Response[Any]:
+    """Adds what tells a browser to be careful with a page."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

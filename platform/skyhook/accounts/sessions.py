@@ -1,0 +1,166 @@
+"""Sessions: people who logged in with a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
+
+from skyhook.accounts.errors import LoginFailed, LoginThrottled
+from skyhook.accounts.models import LoginFailure, Member, Role, Session, User
+from skyhook.accounts.passwords import verify_password
+from skyhook.accounts.roles import scopes_of
+from skyhook.clock import now
+from skyhook.database import Database
+from skyhook.errors import NotFound
+from skyhook.operations.caller import Caller
+
+IDLE = timedelta(days=14)
+"""A session ends when it was not used for so long,"""
+LONGEST = timedelta(days=90)
+"""and so long after the login in any case."""
+USED_EVERY = timedelta(minutes=1)
+"""How exactly it is known when a session was last used."""
+THROTTLED_FOR = timedelta(minutes=15)
+MOST_FAILURES_OF_EMAIL = 10
+MOST_FAILURES_OF_ADDRESS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who is logged in, and where they are a member."""
+
+    session: Session
+    user: User
+    members: Sequence[Member]
+    """By the organization's name, with the organizations."""
+    known_scopes: frozenset[str]
+
+    def member_of(self, slug: str) -> Member:
+        """The user's place in an organization. Raises NotFound, also where there is no such organization."""
+        for member in self.members:
+            if member.organization.slug == slug:
+                return member
+        raise NotFound("There is no such organization, or you are not a member of it.")
+
+    def caller(self, member: Member) -> Caller:
+        """The user, acting for an organization."""
+        scopes = scopes_of(Role(member.role), self.known_scopes)
+        return Caller(member.organization_id, self.user.id, None, scopes)
+
+
+class Sessions:
+    """Logs in and out, and tells who is logged in."""
+
+    def __init__(self, database: Database, secret: bytes, known_scopes: Iterable[str]) -> None:
+        self._database = database
+        self._secret = hmac.digest(secret, b"sessions", hashlib.sha256)
+        self._known_scopes = frozenset(known_scopes)
+
+    async def log_in(self, email: str, password: str, address: str, user_agent: str) -> str:
+        """A new session's token. Raises LoginFailed, or LoginThrottled."""
+        email = email.strip().lower()[:320]
+        await self._require_few_failures(email, address)
+        async with self._database.read() as session:
+            user = await session.scalar(select(User).where(User.email == email))
+        known_hash = user.password_hash if user else None
+        is_right = await asyncio.to_thread(verify_password, known_hash, password)
+        if user is None or not is_right:
+            async with self._database.write() as session:
+                session.add(LoginFailure(email=email, address=address))
+            raise LoginFailed("The e-mail address and the password do not belong together.")
+        token = secrets.token_urlsafe(32)
+        async with self._database.write() as session:
+            await session.execute(delete(LoginFailure).where(LoginFailure.email == email))
+            await _clear(session)
+            session.add(
+                Session(
+                    user_id=user.id,
+                    token_hash=self._hash(token),
+                    address=address,
+                    user_agent=user_agent[:200],
+                    expires_at=now() + IDLE,
+                )
+            )
+        return token
+
+    async def visitor(self, token: str | None) -> Visitor | None:
+        """Who a token belongs to; None where nobody is logged in with it any more."""
+        if not token:
+            return None
+        at = now()
+        async with self._database.read() as session:
+            query = select(Session).where(Session.token_hash == self._hash(token), Session.expires_at > at)
+            found = await session.scalar(query)
+            user = await session.get(User, found.user_id) if found else None
+            if found is None or user is None:
+                return None
+            members = await session.scalars(
+                select(Member).where(Member.user_id == user.id).options(joinedload(Member.organization))
+            )
+            by_name = sorted(members, key=lambda member: member.organization.name)
+        if at - found.used_at > USED_EVERY:
+            await self._use(found)
+        return Visitor(found, user, by_name, self._known_scopes)
+
+    async def of_user(self, user_id: UUID) -> Sequence[Session]:
+        """The sessions in which a user is logged in, last used first."""
+        async with self._database.read() as session:
+            query = select(Session).where(Session.user_id == user_id, Session.expires_at > now())
+            return (await session.scalars(query.order_by(Session.used_at.desc()))).all()
+
+    async def end(self, user_id: UUID, session_id: UUID) -> None:
+        """Logs a user out of one of their sessions. Raises NotFound."""
+        async with self._database.write() as session:
+            ended = await session.execute(
+                delete(Session)
+                .where(Session.id == session_id, Session.user_id == user_id)
+                .returning(Session.id)
+            )
+            if ended.first() is None:
+                raise NotFound("You have no such session.")
+
+    def form_token(self, token: str) -> str:
+        """What a form of a session carries, so that no other site can send it."""
+        return hmac.digest(self._secret, b"form:" + token.encode(), hashlib.sha256).hex()
+
+    async def _require_few_failures(self, email: str, address: str) -> None:
+        since = now() - THROTTLED_FOR
+        async with self._database.read() as session:
+            of_email = await session.scalar(
+                select(func.count()).where(LoginFailure.email == email, LoginFailure.created_at > since)
+            )
+            of_address = await session.scalar(
+                select(func.count()).where(LoginFailure.address == address, LoginFailure.created_at > since)
+            )
+        if (of_email or 0) >= MOST_FAILURES_OF_EMAIL or (of_address or 0) >= MOST_FAILURES_OF_ADDRESS:
+            raise LoginThrottled(
+                "Too many logins failed. Wait a quarter of an hour and try again.",
+                retry_after_s=THROTTLED_FOR.total_seconds(),
+            )
+
+    async def _use(self, found: Session) -> None:
+        at = now()
+        async with self._database.write() as session:
+            await session.execute(
+                update(Session)
+                .where(Session.id == found.id)
+                .values(used_at=at, expires_at=min(at + IDLE, found.created_at + LONGEST))
+            )
+
+    def _hash(self, token: str) -> bytes:
+        return hmac.digest(self._secret, token.encode(), hashlib.sha256)
+
+
+async def _clear(session: AsyncSession) -> None:
+    await session.execute(delete(Session).where(Session.expires_at <= now()))
+    await session.execute(delete(LoginFailure).where(LoginFailure.created_at <= now() - THROTTLED_FOR))
