@@ -27,6 +27,7 @@ from skyhook.ledger.surface import AccountBalance, HoldStatus, Ledger
 from skyhook.operations.asks import Ask, Asks
 from skyhook.operations.caller import Caller
 from skyhook.operations.run import Answer, Asked, Call, Operations
+from skyhook.plugins.commands import WithServices
 from skyhook.plugins.manifest import (
     API,
     AskSpec,
@@ -39,7 +40,6 @@ from skyhook.plugins.manifest import (
     WebSocketRoute,
 )
 from skyhook.plugins.websocket import WebSocket
-from skyhook.plugins.commands import WithServices
 
 __all__ = [
     "API",
