@@ -40,7 +40,9 @@ async def usage_page(visit: Visit, slug: str, days: int = 30, by: str = "day") -
     shown, until = _asked(days, by)
     async with visit.services.database.read() as session:
         by_day = await totals(session, caller.organization_id, shown[0], until, [Group.DAY])
-        grouped = await totals(session, caller.organization_id, shown[0], until, [GROUPS[by]])
+        grouped = by_day
+        if by != "day":
+            grouped = await totals(session, caller.organization_id, shown[0], until, [GROUPS[by]])
     used = {total.group[0]: total for total in by_day}
     return visit.page(
         "usage.html",
