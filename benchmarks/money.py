@@ -20,11 +20,13 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 from throwaway_postgresql import postgresql
 
 from skyhook.accounts.first_run import ensure_first_run
@@ -36,6 +38,7 @@ from skyhook.services import Services
 from skyhook_money.actions import Order, once
 from skyhook_money.audit import verify
 from skyhook_money.movements import issue
+from skyhook_money.tables import Wallet
 from skyhook_money.wallets import NewWallet, create
 
 CONNECTIONS = (1, 16, 64)
@@ -56,9 +59,9 @@ async def prepare(configured: Configuration) -> str:
     for number in range(2 * max(CONNECTIONS)):
         new = NewWallet(f"wallet-{number}", "A wallet", "EUR")
 
-        async def work(session, id, new=new, handle=f"@wallet-{number}"):  # type: ignore[no-untyped-def]
+        async def work(session: AsyncSession, id: UUID, new: NewWallet = new) -> Sequence[Wallet]:
             await create(session, id, caller, new)
-            return await issue(session, id, handle, 10**9, "benchmark")
+            return await issue(session, id, f"@{new.handle}", 10**9, "benchmark")
 
         await once(database, Order("benchmark", None, None, b""), work)
     async with database.write() as session:
