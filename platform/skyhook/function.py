@@ -9,6 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from skyhook.network import may_connect
+
+__all__ = ["FunctionError", "FunctionSpec", "function", "may_connect", "spec_of"]
+
 C = TypeVar("C", bound=type)
 
 SPEC = "__skyhook_function__"

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tests.webhooks.conftest import Office, receiving
 
 from skyhook.database import Database
-from skyhook.webhooks.addresses import Addresses, NameNotResolved, is_global
+from skyhook.network import is_global
+from skyhook.webhooks.addresses import Addresses, NameNotResolved
 from skyhook.webhooks.errors import WebhookAddressRefused
 from skyhook.webhooks.models import WebhookAttempt, WebhookEndpoint
 from skyhook.webhooks.sending import AttemptError

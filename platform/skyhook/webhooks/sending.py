@@ -14,7 +14,8 @@ from functools import cached_property
 import httpx2
 
 from skyhook import __version__
-from skyhook.webhooks.addresses import Address, Addresses, NameNotResolved
+from skyhook.network import Address
+from skyhook.webhooks.addresses import Addresses, NameNotResolved
 from skyhook.webhooks.errors import WebhookAddressRefused
 from skyhook.webhooks.models import ANSWER_BYTES
 
