@@ -21,7 +21,18 @@ WEIGHTS = Path(__file__).parents[3] / "functions" / "skyhook_functions" / "weigh
 needs_weights = pytest.mark.skipif(
     not (WEIGHTS / "skyhook-scenes-video" / "config.json").exists(), reason="its weights are not there yet"
 )
-TINY = Shape(vocabulary=6, side=2, width=16, depth=2, heads=2, hidden=16, text_depth=1, words=6, slots=2)
+TINY = Shape(
+    vocabulary=6,
+    side=2,
+    width=16,
+    depth=2,
+    heads=2,
+    hidden=16,
+    text_depth=1,
+    words=6,
+    answers=(2, 3),
+    slots=2,
+)
 
 
 def save_random(folder: Path, model_type: str, shape: Shape) -> Path:

@@ -39,7 +39,7 @@ CONTEXT = 5
 def saved(folder: Path, kind: str, **shape: int) -> Path:
     torch.manual_seed(1)
     words = Words(["red", "house"])
-    network = Network(Shape(len(words), **SMALL, **shape))
+    network = Network(Shape(len(words), answers=(2, 3), **SMALL, **shape))
     for parameter in network.parameters():  # some begin at zero
         torch.nn.init.normal_(parameter, std=0.1)
     save(folder, kind, Checkpoint(network, Codec(), words, Defaults(steps=4, fps=8.0)))

@@ -69,7 +69,8 @@ def load(folder: Path, model_type: str) -> Checkpoint:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     if config.get("model_type") != model_type:
         raise ValueError(f"{folder} holds {config.get('model_type')!r}, not {model_type!r}")
-    network, codec = Network(Shape(**config["shape"])), Codec()
+    shape = Shape(**config["shape"] | {"answers": tuple(config["shape"]["answers"])})
+    network, codec = Network(shape), Codec()
     weights = load_file(folder / "model.safetensors")
     network.load_state_dict(part_of(weights, "network"))
     codec.load_state_dict(part_of(weights, "codec"))

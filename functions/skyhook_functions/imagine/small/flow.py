@@ -67,7 +67,7 @@ class Guide:
         self.network = network
         self.guidance = guidance
         with torch.inference_mode():
-            self.captions = network.reader(captions if guidance != 1.0 else captions[:1])
+            self.captions = network.read(captions if guidance != 1.0 else captions[:1])
 
     @torch.inference_mode()
     def __call__(self, noisy: Tensor, times: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ class Shape:
     """The dimensions of a network; saved in its config.json."""
 
     vocabulary: int
+    answers: tuple[int, ...]  # how many possible ones each question about a caption has
     side: int = 8  # cells along a side of the square picture
     numbers: int = 12  # of a cell
     frames: int = 1  # of a moment
@@ -32,7 +33,7 @@ class Shape:
     hidden: int = 640
     text_depth: int = 2
     words: int = 28  # read of a caption
-    slots: int = 8  # vectors that a caption becomes
+    slots: int = 8  # vectors that the answers become
 
 
 def rotary_angles(shape: Shape) -> Tensor:
@@ -118,32 +119,51 @@ class TextBlock(nn.Module):  # type: ignore[misc]
         self.feed_norm = nn.RMSNorm(shape.width, eps=1e-6)
         self.feed = FeedForward(shape.width, shape.hidden)
 
-    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, mask: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
         """[B, N, D] to the same."""
-        inputs = inputs + self.attention(self.attention_norm(inputs), mask=mask)
+        inputs = inputs + self.attention(self.attention_norm(inputs), mask=mask, angles=angles)
         return inputs + self.feed(self.feed_norm(inputs))
 
 
 class Reader(nn.Module):  # type: ignore[misc]
-    """Turns a caption's word ids [B, words] into a fixed number of vectors [B, slots, D]."""
+    """Answers questions about a caption, given as word ids [B, words], such as which background it names."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.slot_count = shape.slots
+        half = shape.width // shape.heads // 2
+        places = torch.arange(shape.words)[:, None] * ROTARY_BASE ** (-torch.arange(half) / half)
+        angles = torch.cat((torch.zeros(len(shape.answers), half), places))
+        self.register_buffer("cosine", angles.cos(), persistent=False)
+        self.register_buffer("sine", angles.sin(), persistent=False)
         self.words = nn.Embedding(shape.vocabulary, shape.width)
-        self.places = nn.Parameter(0.3 * torch.randn(shape.words, shape.width))
-        self.slots = nn.Parameter(torch.randn(shape.slots, shape.width))
+        self.questions = nn.Parameter(torch.randn(len(shape.answers), shape.width))
         self.blocks = nn.ModuleList(TextBlock(shape) for _ in range(shape.text_depth))
         self.norm = nn.RMSNorm(shape.width, eps=1e-6)
+        self.answers = nn.ModuleList(nn.Linear(shape.width, count) for count in shape.answers)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Id 0 is padding and is not looked at."""
-        slots = self.slots.expand(len(ids), -1, -1)
-        mask = functional.pad(ids != 0, (self.slot_count, 0), value=True)[:, None, None]
-        mixed = torch.cat((slots, self.words(ids) + self.places), dim=1)
+    def forward(self, ids: Tensor) -> list[Tensor]:
+        """The logits [B, possible answers] for each question. Id 0 is padding and is not looked at."""
+        count = len(self.questions)
+        questions = self.questions.expand(len(ids), -1, -1)
+        mask = functional.pad(ids != 0, (count, 0), value=True)[:, None, None]
+        mixed = torch.cat((questions, self.words(ids)), dim=1)
         for block in self.blocks:
-            mixed = block(mixed, mask)
-        return self.norm(mixed[:, : self.slot_count])
+            mixed = block(mixed, mask, (self.cosine, self.sine))
+        read = self.norm(mixed[:, :count])
+        return [answer(read[:, index]) for index, answer in enumerate(self.answers)]
+
+
+class Meaning(nn.Module):  # type: ignore[misc]
+    """Turns answers into the vectors that cells look at, so that phrasing does not change what is drawn."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.slots = nn.Linear(sum(shape.answers), shape.slots * shape.width)
+        self.nothing = nn.Parameter(torch.randn(shape.slots * shape.width))
+
+    def forward(self, answers: Tensor, told: Tensor) -> Tensor:
+        """Chances of all answers [B, answers] as vectors [B, slots * D]; its own where not `told` [B]."""
+        return torch.where(told[:, None], self.slots(answers), self.nothing)
 
 
 class Block(nn.Module):  # type: ignore[misc]
@@ -176,6 +196,7 @@ class Network(nn.Module):  # type: ignore[misc]
         self.shape = shape
         width = shape.width
         self.reader = Reader(shape)
+        self.meaning = Meaning(shape)
         self.inward = nn.Linear(shape.frames * shape.numbers, width)
         self.place = nn.Parameter(0.02 * torch.randn(shape.side**2, width))
         self.moment = nn.Parameter(torch.zeros(shape.moments, 1, width))
@@ -199,18 +220,25 @@ class Network(nn.Module):  # type: ignore[misc]
         angles = 1000.0 * times[..., None] * waves
         return torch.cat((angles.cos(), angles.sin()), dim=-1)
 
+    def read(self, ids: Tensor) -> Tensor:
+        """Captions as word ids [B, words] as the vectors [B, slots * D] of what they mean."""
+        chances = [logits.float().softmax(dim=-1) for logits in self.reader(ids)]
+        caption: Tensor = self.meaning(torch.cat(chances, dim=-1), (ids != 0).any(dim=1))
+        return caption
+
     def forward(self, noisy: Tensor, times: Tensor, caption: Tensor) -> Tensor:
         """The clean cells [B, T, frames, C, H, W] seen in noisy ones.
 
-        `times` [B, T] go from 0, pure noise, to 1, clean; `caption` [B, slots, D] is what `reader` made.
+        `times` [B, T] go from 0, pure noise, to 1, clean; `caption` [B, slots * D] is what `read` made.
         """
         inputs = noisy.flatten(2, 3).flatten(3).transpose(2, 3)
         cells = self.inward(inputs) + self.place + self.moment
-        level = functional.silu(self.level(self.describe(times)) + self.gist(caption.flatten(1))[:, None])
+        level = functional.silu(self.level(self.describe(times)) + self.gist(caption)[:, None])
+        slots = caption.unflatten(1, (self.shape.slots, -1))
         modulation = self.modulation(level).unflatten(-1, (6, -1))
         angles = (self.cosine, self.sine)
         for block in self.blocks:
-            cells = block(cells, modulation, caption, angles)
+            cells = block(cells, modulation, slots, angles)
         shift, scale = self.last_modulation(level)[:, :, None].chunk(2, dim=-1)
         outputs = self.outward(self.norm(cells) * (1 + scale) + shift)
         return outputs.transpose(2, 3).reshape(noisy.shape)

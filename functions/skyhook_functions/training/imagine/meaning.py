@@ -1,10 +1,10 @@
-"""Teaching the caption's reader what captions mean, by asking it for each part of the description.
+"""What a caption means, as answers to questions: the reader learns to give them, and the network to draw them.
 
-This is much cheaper than learning it from pictures alone. The questions are not part of the exported network.
+This is much cheaper than learning language from pictures.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from skyhook_functions.training.imagine.drawing import BACKGROUNDS, COLOURS, SHAPES
@@ -12,14 +12,10 @@ from skyhook_functions.training.imagine.scenes import ARRANGEMENTS, SIZES, Descr
 from skyhook_functions.training.imagine.wording import MOTIONS
 
 OF_KIND = (("", *SHAPES), ("", *COLOURS), ("", *SIZES))
-QUESTIONS: tuple[tuple[int, tuple[str, ...]], ...] = (  # the slot that is asked, and all possible answers
-    (0, ("", *BACKGROUNDS)),
-    (1, ARRANGEMENTS),
-    (1, ("1", "2", "3", "4")),
-    *((2, answers) for answers in OF_KIND),
-    *((3, answers) for answers in OF_KIND),
-    (4, ("", *MOTIONS)),
-)
+QUESTIONS: tuple[tuple[str, ...], ...] = (  # the possible answers to each
+    ("", *BACKGROUNDS), ARRANGEMENTS, ("1", "2", "3", "4"), *OF_KIND, *OF_KIND, ("", *MOTIONS),
+)  # fmt: skip
+ANSWERS = tuple(len(possible) for possible in QUESTIONS)
 
 
 def answers(said: Description) -> list[int]:
@@ -29,27 +25,16 @@ def answers(said: Description) -> list[int]:
         said.background, said.arrangement, str(said.count), said.first.shape, said.first.colour, said.first.size,
         second.shape, second.colour, second.size, said.motion,
     )  # fmt: skip
-    return [possible.index(text) for (_, possible), text in zip(QUESTIONS, texts, strict=True)]
+    return [possible.index(text) for possible, text in zip(QUESTIONS, texts, strict=True)]
 
 
-class Quiz(nn.Module):  # type: ignore[misc]
-    """Linear questions to the reader's vectors."""
+def certain(right: Tensor) -> Tensor:
+    """Right answers [B, questions] as chances of all answers [B, answers]."""
+    parts = [functional.one_hot(right[:, index], count) for index, count in enumerate(ANSWERS)]
+    return torch.cat(parts, dim=1).float()
 
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.questions = nn.ModuleList(nn.Linear(width, len(possible)) for _, possible in QUESTIONS)
 
-    def logits(self, slots: Tensor) -> list[Tensor]:
-        """For each question [B, possible answers], asked of slots [B, slots, D]."""
-        return [
-            question(slots[:, slot]) for question, (slot, _) in zip(self.questions, QUESTIONS, strict=True)
-        ]
-
-    def forward(self, slots: Tensor, right: Tensor, asked: Tensor) -> Tensor:
-        """Mean cross-entropy in nats of the right answers [B, questions] where `asked` [B]."""
-        weights = asked.float() / asked.sum().clamp(min=1)
-        losses = [
-            functional.cross_entropy(logits.float(), right[:, index], reduction="none") @ weights
-            for index, logits in enumerate(self.logits(slots))
-        ]
-        return torch.stack(losses).mean()
+def misread(logits: list[Tensor], right: Tensor) -> Tensor:
+    """Mean cross-entropy in nats of the right answers [B, questions]."""
+    losses = [functional.cross_entropy(of.float(), right[:, index]) for index, of in enumerate(logits)]
+    return torch.stack(losses).mean()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from skyhook_functions.imagine.small.checkpoint import (
     IMAGE_TYPE,
@@ -23,22 +23,19 @@ from skyhook_functions.imagine.small.checkpoint import (
     save,
 )
 from skyhook_functions.imagine.small.codec import Codec
-from skyhook_functions.imagine.small.network import Network, Shape
+from skyhook_functions.imagine.small.network import Network, Reader, Shape
 from skyhook_functions.imagine.small.words import Words
 from skyhook_functions.training.imagine.batches import Batch, Sampler, Stream, picture
 from skyhook_functions.training.imagine.films import trained_film
-from skyhook_functions.training.imagine.meaning import Quiz
+from skyhook_functions.training.imagine.meaning import ANSWERS, certain
+from skyhook_functions.training.imagine.optimizing import optimizers, set_rates
 from skyhook_functions.training.imagine.train_codec import sharpen, trained_codec
+from skyhook_functions.training.imagine.train_reader import trained_reader
 from skyhook_functions.training.imagine.wording import vocabulary
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
-READING_BATCH = 256
-READING_WEIGHT = 0.05  # of the quiz in the loss after that
 WARM_UP = 50  # steps
 DECAY_SHARE = 0.6  # of all steps, at the end, in which the learning rate falls to zero
-LEARNING_RATE = 1.5e-3
-MATRIX_LEARNING_RATE = 1e-2
-WEIGHT_DECAY = 0.02
 CLIP_NORM = 1.0
 AVERAGE = 0.998  # share of the averaged weights that a step keeps
 CAPTIONS_DROPPED = 0.1
@@ -57,23 +54,22 @@ class Recipe:
     defaults: Defaults
     context: tuple[float, ...]  # chance that so many first moments are given clean
     time_mean: float  # of the logit of the trained times: early ones decide what goes where
-    reading_steps: int  # at the start, in which only captions are learned
-    full_rate: float  # highest learning rate, as a share of LEARNING_RATE and MATRIX_LEARNING_RATE
+    full_rate: float  # highest learning rate, as a share of the optimizers'
 
 
 def picture_recipe(words: Words) -> Recipe:
     """How `skyhook-scenes` is trained."""
-    shape = Shape(vocabulary=len(words))
-    return Recipe(IMAGE_TYPE, shape, picture, Defaults(), (1.0,), -0.6, reading_steps=200, full_rate=1.0)
+    shape = Shape(vocabulary=len(words), answers=ANSWERS)
+    return Recipe(IMAGE_TYPE, shape, picture, Defaults(), (1.0,), -0.6, full_rate=0.7)
 
 
 def video_recipe(words: Words) -> Recipe:
     """How `skyhook-scenes-video` is trained, from the weights of `skyhook-scenes` on."""
-    shape = Shape(vocabulary=len(words), frames=3, moments=6)
+    shape = Shape(vocabulary=len(words), answers=ANSWERS, frames=3, moments=6)
     frames = 1 + shape.frames * (shape.moments - 1)
     return Recipe(
         VIDEO_TYPE, shape, lambda rng: trained_film(rng, frames), Defaults(steps=16, delay=3.0),
-        (0.4, 0.3, 0.3), -1.0, reading_steps=100, full_rate=0.6,
+        (0.4, 0.3, 0.3), -1.0, full_rate=0.6,
     )  # fmt: skip
 
 
@@ -99,43 +95,19 @@ def times_of(later: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
     return torch.where(learned, drawn, 1.0), learned
 
 
-def loss_of(
-    network: nn.Module, codec: Codec, quiz: Quiz, recipe: Recipe, batch: Batch
-) -> tuple[Tensor, Tensor]:
-    """Mean squared error of the flow's direction where it is learned, and the loss of the quiz."""
+def loss_of(network: Network, codec: Codec, recipe: Recipe, batch: Batch) -> Tensor:
+    """Mean squared error of the flow's direction where it is learned."""
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         cells = codec.encode(batch.frames).float()
-    told = torch.rand(len(batch.ids)) >= CAPTIONS_DROPPED
+    told = torch.rand(len(batch.answers)) >= CAPTIONS_DROPPED
     times, learned = times_of(batch.later, recipe)
     at = times[..., None, None, None, None]
     noisy = at * cells + (1.0 - at) * torch.randn_like(cells)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        slots = network.reader(batch.ids * told[:, None])
-        clean = network(noisy, times, slots)
-        reading = quiz(slots, batch.answers, told)
+        clean = network(noisy, times, network.meaning(certain(batch.answers), told))
     errors = (clean.float() - cells).square().mean(dim=(2, 3, 4, 5))
     weights = learned / (1.0 - times).clamp(min=LEAST_LEFT).square()
-    return (errors * weights).sum() / learned.sum(), reading
-
-
-def optimizers(network: Network, quiz: Quiz) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the layers, AdamW for all else."""
-    named = dict(network.named_parameters())
-    matrices = [
-        name for name, value in named.items() if value.ndim == 2 and "blocks." in name and "table" not in name
-    ]
-    others = [value for name, value in named.items() if name not in matrices]
-    return [
-        torch.optim.Muon(
-            [named[name] for name in matrices],
-            lr=MATRIX_LEARNING_RATE,
-            weight_decay=WEIGHT_DECAY,
-            momentum=0.95,
-        ),
-        torch.optim.AdamW(
-            [*others, *quiz.parameters()], lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.0
-        ),
-    ]
+    return (errors * weights).sum() / learned.sum()
 
 
 def rate(step: int, done: float) -> float:
@@ -158,21 +130,21 @@ class Length:
 class Run:
     """A training run: all that changes while it goes on."""
 
-    def __init__(self, recipe: Recipe, words: Words, codec: Codec, folder: Path, seed: int) -> None:
-        self.recipe, self.words, self.codec, self.seed = recipe, words, codec, seed
-        self.stream = Stream(recipe.sampler, words, recipe.shape.words, recipe.shape.frames, seed)
+    def __init__(
+        self, recipe: Recipe, stream: Stream, codec: Codec, reader: Reader, folder: Path, seed: int
+    ) -> None:
+        self.recipe, self.stream, self.codec, self.reader, self.seed = recipe, stream, codec, reader, seed
         self.saved = folder / "last.pt"
         self.network = Network(recipe.shape)
-        self.quiz = Quiz(recipe.shape.width)
+        self.network.reader.requires_grad_(requires_grad=False)
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
-        self.optimizing = optimizers(self.network, self.quiz)
-        self.full_rates = [recipe.full_rate * one.param_groups[0]["lr"] for one in self.optimizing]
+        self.optimizing = optimizers(self.network)
         self.step, self.position, self.trained_s = 0, 0, 0.0
 
     def state(self) -> dict[str, Any]:
         """All of it, to be written."""
         return {
-            "network": self.network.state_dict(), "quiz": self.quiz.state_dict(), "average": self.average,
+            "network": self.network.state_dict(), "average": self.average,
             "optimizers": [one.state_dict() for one in self.optimizing], "step": self.step,
             "position": self.position, "trained_s": self.trained_s,
         }  # fmt: skip
@@ -194,30 +166,22 @@ class Run:
             return
         state = torch.load(self.saved, weights_only=True)
         self.network.load_state_dict(state["network"])
-        self.quiz.load_state_dict(state["quiz"])
         self.average = state["average"]
         for one, values in zip(self.optimizing, state["optimizers"], strict=True):
             one.load_state_dict(values)
         self.step, self.position, self.trained_s = state["step"], state["position"], state["trained_s"]
         torch.manual_seed(self.seed + self.step)
 
-    def losses(self, batch_size: int) -> tuple[Tensor, Tensor]:
-        """Loss of the flow and of the quiz on the next part of the stream."""
-        start = self.position
-        if self.step < self.recipe.reading_steps:
-            self.position += READING_BATCH
-            ids, right = self.stream.captions(start, READING_BATCH)
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                told = torch.ones(len(ids), dtype=torch.bool)
-                return torch.zeros(()), self.quiz(self.network.reader(ids), right, told)
-        self.position += batch_size
-        return loss_of(self.network, self.codec, self.quiz, self.recipe, self.stream.batch(start, batch_size))
+    def loss(self, batch_size: int) -> Tensor:
+        """The loss on the next part of the stream."""
+        start, self.position = self.position, self.position + batch_size
+        return loss_of(self.network, self.codec, self.recipe, self.stream.batch(start, batch_size))
 
     def update(self, share: float) -> None:
         """Apply the gradients at a share of the full learning rates."""
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)
-        for one, full in zip(self.optimizing, self.full_rates, strict=True):
-            one.param_groups[0]["lr"] = full * share
+        set_rates(self.optimizing, self.recipe.full_rate * share)
+        for one in self.optimizing:
             one.step()
             one.zero_grad()
         kept = min(AVERAGE, (1 + self.step) / (10 + self.step))
@@ -227,24 +191,20 @@ class Run:
     def go(self, length: Length, batch_size: int) -> None:
         """Train until the end."""
         began, reported = time.monotonic() - self.trained_s, time.monotonic()
-        flows: list[float] = []
-        readings: list[float] = []
+        losses: list[float] = []
         while (done := length.done(self.step, self.trained_s)) < 1.0:
-            flow, reading = self.losses(batch_size)
-            weight = 1.0 if self.step < self.recipe.reading_steps else READING_WEIGHT
-            (flow + weight * reading).backward()
+            loss = self.loss(batch_size)
+            loss.backward()
             self.update(rate(self.step, done))
-            flows.append(flow.item())
-            readings.append(reading.item())
+            losses.append(loss.item())
             self.step, self.trained_s = self.step + 1, time.monotonic() - began
             if self.step % REPORT_EVERY == 0:
                 now = time.monotonic()
                 print(json.dumps({
-                    "step": self.step, "flow": round(sum(flows) / len(flows), 4),
-                    "reading": round(sum(readings) / len(readings), 4), "trained_s": round(self.trained_s),
-                    "step_s": round((now - reported) / len(flows), 3),
+                    "step": self.step, "flow": round(sum(losses) / len(losses), 4),
+                    "trained_s": round(self.trained_s), "step_s": round((now - reported) / len(losses), 3),
                 }), flush=True)  # fmt: skip
-                flows, readings, reported = [], [], now
+                losses, reported = [], now
             if self.step % SAVE_EVERY == 0:
                 self.write()
         self.write()
@@ -253,9 +213,9 @@ class Run:
         """Write the averaged weights as a model."""
         network = Network(self.recipe.shape)
         network.load_state_dict(self.average)
-        save(
-            folder, self.recipe.model_type, Checkpoint(network, self.codec, self.words, self.recipe.defaults)
-        )
+        network.reader = self.reader
+        words, defaults = self.stream.words, self.recipe.defaults
+        save(folder, self.recipe.model_type, Checkpoint(network, self.codec, words, defaults))
 
 
 def main() -> None:
@@ -270,6 +230,9 @@ def main() -> None:
     )
     parser.add_argument(
         "--codec-minutes", type=float, default=20.0, help="before all else, if there is none yet"
+    )
+    parser.add_argument(
+        "--reader-steps", type=int, default=1500, help="after the codec, if there is no reader yet"
     )
     parser.add_argument(
         "--sharpen-minutes", type=float, default=0.0, help="train the decoder of the codec further"
@@ -293,13 +256,15 @@ def main() -> None:
     codec = trained_codec(options.checkpoints, options.seed, 60 * options.codec_minutes)
     if options.sharpen_minutes:
         sharpen(codec, options.checkpoints, options.seed + 1, 60 * options.sharpen_minutes)
-    run = Run(recipe, words, codec, folder, options.seed)
+    shape = recipe.shape
+    stream = Stream(recipe.sampler, words, shape.words, shape.frames, options.seed)
+    reader = trained_reader(folder, shape, stream, options.reader_steps)
+    run = Run(recipe, stream, codec, reader, folder, options.seed)
     if options.video:
         run.start_from(load(options.out / IMAGE_TYPE, IMAGE_TYPE).network)
     run.read()
     if options.compile:
         run.network.compile()
-        run.network.reader.compile()
     if not options.export:
         steps, batch_size = (1600, 8) if options.video else (3400, 64)
         seconds = options.minutes and 60 * options.minutes

@@ -41,12 +41,16 @@ COUNT_WORDS = {2: ("two", "2", "a pair of", "a couple of"), 3: ("three", "3"), 4
 KIND = Ways(
     ("a {size} {colour} {noun}", "a {size} {colour} {noun}", "a {size} {colour} {noun}", "the {size} {colour} {noun}",
      "{size} {colour} {noun}", "one {size} {colour} {noun}", "a {size} {noun} in {colour}", "a {colour} {size} {noun}",
-     "a {size} {colour} coloured {noun}"),
+     "a {size} {colour} coloured {noun}", "some {size} {colour} {noun}", "this {size} {noun}, {colour}", "a {noun}, {size} {colour}",
+     "a {size} {noun} painted {colour}", "a {noun} of {colour} colour, {size}", "the {size} {noun}, which is {colour}",
+     "a {noun} which is {size} {colour}", "a {colour} {noun} which is {size}", "a {colour} {noun} and it is {size}",
+     "a {size} {noun}, it is {colour}", "{colour} {noun} {size}", "a {size} {noun} filled with {colour}"),
     ("a {size} {colour} {noun}", "a {size} {colour} {noun}", "a {size} {noun} that is {colour}", "one {size} {noun} in {colour}"),
 )  # fmt: skip
 MANY = Ways(
     ("{count} {colour} {noun}", "{count} {colour} {noun}", "{count} {noun} in {colour}", "{colour} {noun}, {count} of them",
-     "exactly {count} {colour} {noun}"),
+     "exactly {count} {colour} {noun}", "{colour} {noun}: {count}", "{count} {noun} painted {colour}", "a set of {count} {colour} {noun}",
+     "{count} {noun} which are {colour}", "{count} {noun}, all {colour}"),
     ("{count} {colour} coloured {noun}", "{count} {noun} that are {colour}", "a group of {count} {colour} {noun}"),
 )  # fmt: skip
 RELATIONS = {
@@ -55,7 +59,12 @@ RELATIONS = {
          "{b} with {a} to its left", "{a} with {b} on its right", "{a} on the left and {b} on the right",
          "{b} on the right and {a} on the left", "on the left {a}, on the right {b}", "on the right {b}, on the left {a}",
          "{a} on the left side of {b}", "to the left of {b} is {a}", "to the right of {a} there is {b}",
-         "{b} is to the right of {a}", "{a}, and {b} to its right", "left {a}, right {b}", "{a} left from {b}"),
+         "{b} is to the right of {a}", "{a}, and {b} to its right", "left {a}, right {b}", "{a} left from {b}",
+         "right {b}, left {a}", "{b} sits to the right of {a}", "{b}, and on its left {a}", "to the right of {a} we see {b}",
+         "to the left of {b} stands {a}", "{a} sits on the left of {b}", "{b} and to the left of it {a}", "{a} and right of it {b}",
+         "{a} stands left, {b} stands right", "{b} has {a} to the left of it", "{a} has {b} at its right side",
+         "{b} at the right side of {a}", "{b} stands on the right of {a}", "on the right of {a} is {b}", "right of {a} there is {b}",
+         "left of {b} is {a}", "on the left side of {b} there is {a}", "{b} with {a} at the left side", "{b} and {a} on the left"),
         ("{b} with {a} on its left", "{a} with {b} to its right", "{a} is to the left of {b}", "{b} on the right side of {a}",
          "to the left of {b} there is {a}", "{b}, and {a} to its left", "to the right of {a} is {b}"),
     ),
@@ -63,17 +72,29 @@ RELATIONS = {
         ("{a} above {b}", "{a} over {b}", "{b} below {a}", "{b} under {a}", "{b} beneath {a}", "{a} on top of {b}",
          "{b} with {a} above it", "{a} with {b} below it", "{a} at the top and {b} at the bottom",
          "{b} at the bottom and {a} at the top", "at the top {a}, at the bottom {b}", "above {b} there is {a}",
-         "below {a} is {b}", "{a}, and {b} under it", "{b} underneath {a}", "{a} is above {b}", "top {a}, bottom {b}"),
+         "below {a} is {b}", "{a}, and {b} under it", "{b} underneath {a}", "{a} is above {b}", "top {a}, bottom {b}",
+         "bottom {b}, top {a}", "in the bottom part {b}, in the top part {a}", "{b} sits below {a}", "{a} sits over {b}",
+         "{b}, and over it {a}", "above {b} we see {a}", "under {a} stands {b}", "{a} and under it {b}", "{b} and above it {a}",
+         "{b} has {a} above it", "{a} has {b} beneath it", "the top shows {a}, the bottom shows {b}",
+         "the bottom shows {b}, the top shows {a}", "over {b} is {a}", "under {a} is {b}", "beneath {a} is {b}", "on top of {b} is {a}",
+         "above {b} stands {a}", "over {b} we see {a}", "below {a} we see {b}", "{a}, and below it {b}", "{a} is on top of {b}",
+         "{b} is under {a}", "{b} and {a} on top"),
         ("{a} with {b} under it", "{b} is below {a}", "above {b} is {a}", "below {a} there is {b}", "{b}, and {a} above it",
          "{b} with {a} over it", "at the bottom {b}, at the top {a}"),
     ),
     "inside": Ways(
         ("{a} inside {b}", "{a} in {b}", "{a} within {b}", "{b} with {a} inside", "{b} with {a} in it", "{b} containing {a}",
-         "{b} around {a}", "{a} inside of {b}", "inside {b} is {a}", "{a} surrounded by {b}", "{a} in the middle of {b}"),
+         "{b} around {a}", "{a} inside of {b}", "inside {b} is {a}", "{a} surrounded by {b}", "{a} in the middle of {b}",
+         "inside {b} we see {a}", "{b} and inside of it {a}", "{a} sits within {b}", "{b} has {a} inside of it", "{b} surrounding {a}",
+         "in the middle of {b} is {a}", "{a} and around it {b}", "{b} holding {a} in its middle",
+         "{b} with {a} at its middle", "{b} has {a} in the middle of it", "{b} and in the middle {a}", "in {b} is {a}", "within {b} there is {a}",
+         "in the middle of {b} we see {a}", "around {a} is {b}", "{b} with {a} within it"),
         ("{b} with {a} inside it", "inside {b} there is {a}", "{a} is inside {b}", "{b} with {a} in the middle"),
     ),
     "pair": Ways(
-        ("{a} and {b}", "{a} with {b}", "{a} next to {b}", "{a}, {b}", "{a} near {b}", "both {a} and {b}"),
+        ("{a} and {b}", "{a} with {b}", "{a} next to {b}", "{a}, {b}", "{a} near {b}", "both {a} and {b}",
+         "{a} as well as {b}", "{a} along with {b}", "{a}, then {b}", "{a} and then {b}", "{a} and another thing, {b}", "{a} beside {b}",
+         "{a} and {b} as well", "one picture of {a} and {b}", "{a} then {b}", "{a} with {b} beside it", "{a} all with {b}"),
         ("{a} together with {b}", "{a} and also {b}", "{a} plus {b}", "{a} and {b}"),
     ),
 }  # fmt: skip
@@ -96,12 +117,13 @@ PLACES = {
     },
     "meadow": Ways(
         ("on a meadow", "on the grass", "in a green field", "over green grass under a blue sky", "in a meadow",
-         "with grass and sky", "on a meadow under a blue sky", "outside on the grass"),
+         "with grass and sky", "on a meadow under a blue sky", "outside on the grass",
+         "over a green meadow", "over the grass", "above green grass", "inside a green field", "below a blue sky", "with a blue sky above"),
         ("in a field of grass", "over a meadow", "with a meadow in the background", "with blue sky and green grass"),
     ),
     "night": Ways(
         ("at night", "in the night", "under a night sky", "in a dark night sky", "in the dark", "against the night sky",
-         "with a night sky"),
+         "with a night sky", "over a night sky", "with a dark night above", "below the night sky", "inside the dark night"),
         ("against a night sky", "with a dark sky", "in the dark night", "with the night sky in the background"),
     ),
     "": Ways(("",), ("",)),
@@ -154,10 +176,14 @@ START = Ways(
     ("", "", "please paint ", "draw me ", "can you show me ", "please draw a picture of ", "i want an image of "),
 )  # fmt: skip
 END = Ways(("", "", "", "", "", " please", " thanks"), ("", "", " thank you"))
-STRANGE = (
-    "zzz"  # a word that no caption has: training puts it in here and there, so that new words do little harm
-)
-STRANGE_SHARE = 0.1  # of trained captions
+# Words that say nothing alone, and one that no caption has: training puts them in here and there, so that sentences
+# which are put in new ways, or have new words, are still understood.
+STRANGE = "zzz"
+EMPTY = (
+    "that", "is", "it", "this", "of", "the", "with", "and", "are", "an", "one", "there", "which", "to", "from", "some", "all",
+    "still", "not", "does", "moving", "going", "goes", "moves", "getting",
+)  # fmt: skip
+PUT_IN = 0.35  # chance of one more such word
 
 
 def say_kind(rng: random.Random, kind: Kind, *, held: bool) -> str:
@@ -196,10 +222,14 @@ def caption(rng: random.Random, said: Description, *, held: bool = False) -> str
     whole = START.pick(rng, held=held) + ordered + END.pick(rng, held=held)
     words = re.sub(r" +", " ", whole).replace(" ,", ",").strip()
     words = re.sub(r"\ba (?=[aeiou])", "an ", words)
-    if held or rng.random() >= STRANGE_SHARE:
-        return words
-    parts = words.split(" ")
-    parts.insert(rng.randint(0, len(parts)), STRANGE)
+    return words if held else with_strange_words(rng, words)
+
+
+def with_strange_words(rng: random.Random, caption: str) -> str:
+    """The caption with some words put in that say nothing."""
+    parts = caption.split(" ")
+    while rng.random() < PUT_IN:
+        parts.insert(rng.randint(0, len(parts)), STRANGE if rng.random() < 0.5 else rng.choice(EMPTY))
     return " ".join(parts)
 
 

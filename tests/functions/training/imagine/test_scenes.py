@@ -98,8 +98,8 @@ def test_every_description_has_one_right_answer_to_each_question() -> None:
         said = film_description(rng, of_held=False)
         given = answers(said)
         assert len(given) == len(QUESTIONS)
-        assert QUESTIONS[1][1][given[1]] == said.arrangement
-    assert set(ARRANGEMENTS) == set(QUESTIONS[1][1])
+        assert QUESTIONS[1][given[1]] == said.arrangement
+    assert set(ARRANGEMENTS) == set(QUESTIONS[1])
 
 
 def test_a_scene_of_a_relation_has_it() -> None:
