@@ -17,6 +17,7 @@ import httpx
 from websockets.sync.client import ClientConnection, connect
 
 START_S = 30
+TABS = 150
 KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, ""), "ArrowDown": (40, ""), " ": (32, " ")}
 
 
@@ -43,6 +44,7 @@ class Chromium:
         pages = httpx.get(f"http://127.0.0.1:{port}/json").json()
         address = next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page")
         self._socket: ClientConnection = self._open.enter_context(connect(address, max_size=None))
+        self._call("Page.enable")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,6 +78,14 @@ class Chromium:
             "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False
         )
 
+    def tab_to(self, selector: str) -> None:
+        """Presses Tab until an element has the focus, as somebody without a mouse does."""
+        for _ in range(TABS):
+            if self.run(f"document.activeElement.matches({json.dumps(selector)})"):
+                return
+            self.press("Tab")
+        raise AssertionError(f"Tab does not lead to {selector}")
+
     def type(self, text: str) -> None:
         """Writes into what has the focus."""
         self._call("Input.insertText", text=text)
@@ -96,6 +106,9 @@ class Chromium:
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
             message = json.loads(self._socket.recv(timeout=START_S))
+            if message.get("method") == "Page.javascriptDialogOpening":
+                yes = {"method": "Page.handleJavaScriptDialog", "params": {"accept": True}}
+                self._socket.send(json.dumps({"id": next(self._numbers)} | yes))
             if message.get("id") == number:
                 assert "error" not in message, message
                 return message["result"]  # type: ignore[no-any-return]
