@@ -14,7 +14,7 @@ from strawberry.types.field import StrawberryField
 
 from skyhook.graphql.inputs import prepare_inputs
 from skyhook.graphql.nodes import NodeQuery
-from skyhook.graphql.pages import check_pages, count_nodes
+from skyhook.graphql.pages import check_pages, count_nodes, describe_pages
 from skyhook.graphql.scalars import SCALARS
 from skyhook.plugins.manifest import Plugin
 
@@ -89,6 +89,7 @@ def compose(core: Sequence[Fields], plugins: Sequence[Plugin]) -> strawberry.Sch
         _claim_types(part, types)
     schema = _build({kind: [cls for part in parts if (cls := getattr(part, kind))] for kind in KINDS}, parts)
     count_nodes(schema._schema)
+    describe_pages(schema._schema)
     prepare_inputs(schema)
     return schema
 
