@@ -31,7 +31,7 @@ def list_plugins() -> None:
 def check(names: tuple[str, ...]) -> None:
     """Check that plugins keep the contract: all of them, or those named. Exits with 1 where one does not."""
     host = load_plugins()
-    known = {plugin.name for plugin in (*host.loaded, *host.broken)}
+    known = {plugin.name for plugin in host.loaded} | {broken.name for broken in host.broken}
     if unknown := [name for name in names if name not in known]:
         raise click.ClickException(f"No plugin {unknown[0]!r} is installed: see `skyhook plugins list`.")
     has_failed = False

@@ -39,7 +39,7 @@ def says_what_it_is(subject: Subject) -> Iterator[str]:
     distribution = subject.distribution
     if distribution is None:
         return
-    if not distribution.metadata.get("Summary"):
+    if "Summary" not in distribution.metadata:
         yield "its distribution has no description: give its pyproject.toml one"
     for line in distribution.metadata.get_all("Project-URL") or ():
         label, _, address = line.partition(",")

@@ -34,6 +34,7 @@ RESERVED = frozenset(
         "migrate",
         "models",
         "organizations",
+        "plugin",
         "plugins",
         "prices",
         "schema",
