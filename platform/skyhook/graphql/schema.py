@@ -122,6 +122,14 @@ def _definition(cls: Any) -> StrawberryObjectDefinition:
     return definition
 
 
+def root_fields(plugin: Plugin) -> list[tuple[Kind, str, str]]:
+    """The root fields that a plugin brings: of what kind, by what name, and what each does."""
+    part = Fields(plugin.name, plugin.query, plugin.mutation, plugin.subscription, is_plugin=True)
+    return [
+        (kind, name, field.description or "") for kind in KINDS for name, field in _root_fields(part, kind)
+    ]
+
+
 def _claim_fields(part: Fields, claimed: dict[tuple[Kind, str], Fields]) -> None:
     for kind in KINDS:
         for name, field in _root_fields(part, kind):

@@ -45,8 +45,8 @@ class Switches:
             "disabled_at": now(),
         }
         async with self._database.write() as session:
-            added = await session.execute(insert_if_absent(session, DisabledPlugin).values(**row))
-            if added.rowcount:
+            insert = insert_if_absent(session, DisabledPlugin).values(**row)
+            if (await session.execute(insert.returning(DisabledPlugin.plugin))).first() is not None:
                 audit.record(session, caller, "plugin.disabled", plugin=plugin)
         self._forget(caller.organization_id)
 
