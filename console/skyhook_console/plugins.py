@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,13 @@ from litestar import Response, get, post
 from skyhook.errors import NotFound
 from skyhook.function import FunctionSpec, spec_of
 from skyhook.graphql.schema import Kind, root_fields
+from skyhook.operations.caller import Caller
+from skyhook.plugins.errors import SettingInvalid
 from skyhook.plugins.manifest import Operation, Plugin
 from skyhook.plugins.models import PluginFailure
 from skyhook.scopes import ACCOUNT_READ, ACCOUNT_WRITE
 from skyhook.services import Services
-from skyhook_console.visiting import Visit, go
+from skyhook_console.visiting import Http, Visit, go
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +62,32 @@ async def plugins_page(visit: Visit, slug: str) -> Response[str]:
 
 
 @get("/o/{slug:str}/plugins/{name:str}")
-async def plugin_page(visit: Visit, slug: str, name: str) -> Response[str]:
+async def plugin_page(visit: Visit, slug: str, name: str, saved: bool = False) -> Response[str]:
     """All of one plugin."""
     visit, caller = visit.at(slug, ACCOUNT_READ)
-    services = visit.services
-    plugin = _named(services, name)
-    prices = services.billing.prices.current()
-    operations = {operation.name: operation for operation in plugin.operations}
-    fields = [Field(*field, operations.pop(field[1], None)) for field in root_fields(plugin)]
-    return visit.page(
-        "plugin.html",
-        plugin=plugin,
-        is_on=plugin.name not in caller.disabled_plugins,
-        may_switch=caller.has_scope(ACCOUNT_WRITE),
-        failures=await services.failures.latest(caller.organization_id, plugin.name),
-        fields=fields,
-        beside_fields=list(operations.values()),
-        meters=[(meter, prices.get((meter.name, None), meter.price)) for meter in plugin.meters],
-        functions=_functions(services, plugin),
-        tables=sorted(plugin.tables.tables) if plugin.tables is not None else [],
-    )
+    return await _page(visit, caller, name, is_saved=saved)
+
+
+@post("/o/{slug:str}/plugins/{name:str}/settings", status_code=200)
+async def set_plugin(request: Http, visit: Visit, slug: str, name: str) -> Response[str]:
+    """Saves a plugin's settings, for the whole instance."""
+    visit, caller = visit.at(slug, ACCOUNT_READ)
+    visit.visitor.require_instance_administrator()
+    form = await request.form()
+    given = {key: str(value) for key, value in form.items()}
+    forgotten = {str(value) for value in form.getall("forget", [])}
+    texts = {}
+    for known in visit.services.settings.known(name):
+        setting = known.setting
+        if setting.name in forgotten:
+            texts[setting.name] = ""
+        elif given.get(setting.name) or not setting.is_secret:
+            texts[setting.name] = given.get(setting.name, "")
+    try:
+        await visit.services.settings.save(caller, name, texts)
+    except SettingInvalid as error:
+        return await _page(visit, caller, name, given=given, error=error)
+    return go(request, f"/console/o/{slug}/plugins/{name}?saved=true#settings")
 
 
 @post("/o/{slug:str}/plugins/{name:str}/enable", status_code=200)
@@ -98,11 +106,45 @@ async def disable_plugin(visit: Visit, slug: str, name: str) -> Response[str]:
     return go(visit.request, f"/console/o/{slug}/plugins/{name}")
 
 
-def _named(services: Services, name: str) -> Plugin:
-    for plugin in services.plugins.loaded:
-        if plugin.name == name:
-            return plugin
-    raise NotFound("There is no such plugin.")
+async def _page(
+    visit: Visit,
+    caller: Caller,
+    name: str,
+    *,
+    given: Mapping[str, str] | None = None,
+    error: SettingInvalid | None = None,
+    is_saved: bool = False,
+) -> Response[str]:
+    services = visit.services
+    form: dict[str, Any] = {
+        "settings": services.settings.known(name) if visit.visitor.user.is_instance_administrator else [],
+        "given": given or {},
+        "error": error,
+        "is_saved": is_saved,
+        "status": error.status if error else 200,
+    }
+    for broken in services.plugins.broken:
+        if broken.name == name:
+            return visit.page("plugin_broken.html", plugin=broken, **form)
+    plugin = next((one for one in services.plugins.loaded if one.name == name), None)
+    if plugin is None:
+        raise NotFound("There is no such plugin.")
+    prices = services.billing.prices.current()
+    operations = {operation.name: operation for operation in plugin.operations}
+    fields = [Field(*field, operations.pop(field[1], None)) for field in root_fields(plugin)]
+    return visit.page(
+        "plugin.html",
+        plugin=plugin,
+        is_on=plugin.name not in caller.disabled_plugins,
+        may_switch=caller.has_scope(ACCOUNT_WRITE),
+        failures=await services.failures.latest(caller.organization_id, plugin.name),
+        fields=fields,
+        beside_fields=list(operations.values()),
+        meters=[(meter, prices.get((meter.name, None), meter.price)) for meter in plugin.meters],
+        functions=_functions(services, plugin),
+        tables=sorted(plugin.tables.tables) if plugin.tables is not None else [],
+        **form,
+    )
 
 
 def _brings(plugin: Plugin) -> list[tuple[int, str]]:
@@ -123,4 +165,4 @@ def _functions(services: Services, plugin: Plugin) -> list[tuple[FunctionSpec, s
     return [(spec, states.get(spec.name, "stopped")) for spec in specs]
 
 
-HANDLERS: list[Any] = [plugins_page, plugin_page, enable_plugin, disable_plugin]
+HANDLERS: list[Any] = [plugins_page, plugin_page, set_plugin, enable_plugin, disable_plugin]

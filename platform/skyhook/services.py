@@ -21,6 +21,7 @@ from skyhook.keys.rate import RateLimits
 from skyhook.keys.service import Keys
 from skyhook.operations.asks import Asks
 from skyhook.operations.run import Operations
+from skyhook.plugins.configuring import PluginSettings
 from skyhook.plugins.failures import Failures
 from skyhook.plugins.host import PluginHost
 from skyhook.plugins.switches import Switches
@@ -36,6 +37,7 @@ class Services:
     database: Database
     plugins: PluginHost
     switches: Switches
+    settings: PluginSettings
     failures: Failures
     accounts: Accounts
     sessions: Sessions
@@ -67,16 +69,18 @@ class Services:
         notary = Notary(configuration)
         webhooks = Webhooks(database, secret, allow_private=configuration.webhooks_allow_private)
         switches = Switches(database, plugins, authentication.forget_organization)
+        settings = PluginSettings(database, secret, plugins)
         failures = Failures(database)
         operations = Operations(billing, compute, plugins.operations, failures)
         asks = Asks(operations, catalogue, plugins.operations)
         caller_of = authentication.caller_of
-        tools = Tools(artifacts, notary, catalogue, compute, asks, caller_of, switches, failures)
+        tools = Tools(artifacts, notary, catalogue, compute, asks, caller_of, switches, settings, failures)
         return cls(
             configuration=configuration,
             database=database,
             plugins=plugins,
             switches=switches,
+            settings=settings,
             failures=failures,
             accounts=Accounts(database),
             sessions=Sessions(database, secret, scopes),
@@ -96,6 +100,7 @@ class Services:
 
     async def start(self) -> None:
         """Starts what works in the background. The database must be up to date."""
+        await self.settings.start()
         await self.seed_prices()
         await self.billing.start()
         await self.authentication.start()
@@ -118,5 +123,6 @@ class Services:
         await self.billing.close()
         await self.artifacts.close()
         await self.failures.close()
+        await self.settings.close()
         await self.authentication.close()
         await self.database.close()

@@ -94,3 +94,81 @@ def test_what_failed_is_shown_with_its_request(server: Server, client: httpx.Cli
 def test_a_plugin_that_is_not_there_cannot_be_looked_at_or_switched(client: httpx.Client, act: str) -> None:
     assert client.get(f"{PAGE}/nothing").status_code == 404
     assert switch(client, "nothing", act).status_code == 404
+
+
+SETTINGS = "{ probeSettings }"
+SAVED = {"loud": "true", "most_words": "7", "patience_s": "2", "tone": "warm", "names": "Ada, Bob"}
+
+
+def save(client: httpx.Client, **texts: str) -> httpx.Response:
+    form = {"form_token": form_token(client)} | texts
+    return client.post(f"{PAGE}/probe/settings", data=form)
+
+
+def field(page: str, name: str) -> str:
+    found = re.search(rf'<(?:input|select)[^>]*id="set-{name}".*?<small', page, re.DOTALL)
+    assert found, page
+    return found[0]
+
+
+def test_an_administrator_of_the_instance_sets_a_plugin_and_it_reads_that(
+    server: Server, client: httpx.Client
+) -> None:
+    assert "How much it says." in client.get(f"{PAGE}/probe").text
+    answer = save(client, **SAVED, token="whispered")
+    assert answer.headers["location"] == f"{PAGE}/probe?saved=true#settings"
+    page = client.get(f"{PAGE}/probe?saved=true").text
+    assert "Saved." in page
+    assert 'value="Ada, Bob"' in field(page, "names")
+    assert '<option value="warm" selected>' in field(page, "tone")
+    assert "whispered" not in page
+    assert server.graphql(SETTINGS)["data"]["probeSettings"] == {
+        "loud": True, "most_words": 7, "patience_s": 2.0, "tone": "warm", "names": ["Ada", "Bob"],
+        "token": "whispered",
+    }  # fmt: skip
+    save(client, **SAVED)
+    assert server.graphql(SETTINGS)["data"]["probeSettings"]["token"] == "whispered"
+    save(client, loud="false", tone="plain", forget="token")
+    kept = server.graphql(SETTINGS)["data"]["probeSettings"]
+    assert (kept["token"], kept["most_words"], kept["names"]) == ("", 50, [])
+
+
+def test_a_wrong_setting_is_told_at_its_field_with_what_was_written(
+    server: Server, client: httpx.Client
+) -> None:
+    answer = save(client, **SAVED | {"most_words": "1000", "names": "<b>"})
+    assert answer.status_code == 400
+    assert "most_words must be a whole number from 1 to 100" in answer.text
+    assert 'aria-invalid="true"' in field(answer.text, "most_words")
+    assert 'value="1000"' in field(answer.text, "most_words")
+    assert 'value="&lt;b&gt;"' in field(answer.text, "names")
+    assert server.graphql(SETTINGS)["data"]["probeSettings"]["most_words"] == 50
+
+
+def test_what_the_environment_sets_is_shown_and_stays(server: Server, client: httpx.Client) -> None:
+    page = client.get(f"{PAGE}/voice").text
+    assert " disabled" in field(page, "idle_s")
+    assert "SKYHOOK_VOICE_IDLE_S" in page
+    data = {"form_token": form_token(client), "idle_s": "5", "session_s": "60"}
+    assert client.post(f"{PAGE}/voice/settings", data=data).status_code == 303
+    page = client.get(f"{PAGE}/voice").text
+    assert 'value="120"' in field(page, "idle_s")
+    assert 'value="60"' in field(page, "session_s")
+
+
+def test_whoever_does_not_administer_the_instance_sees_no_settings_and_sets_none(
+    server: Server, viewer: httpx.Client
+) -> None:
+    assert "How much it says." not in viewer.get(f"{PAGE}/probe").text
+    assert save(viewer, most_words="1").status_code == 403
+    assert server.graphql(SETTINGS)["data"]["probeSettings"]["most_words"] == 50
+
+
+def test_the_command_line_names_administrators_of_the_instance(server: Server, viewer: httpx.Client) -> None:
+    page = viewer.get("/console/account").text
+    email = re.search(r"\w+@example\.com", page)
+    assert email
+    server.command("users", "administrator", email[0])
+    assert "How much it says." in viewer.get(f"{PAGE}/probe").text
+    server.command("users", "administrator", email[0], "--revoke")
+    assert "How much it says." not in viewer.get(f"{PAGE}/probe").text

@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
-from skyhook.accounts.errors import LoginFailed, LoginThrottled
+from skyhook.accounts.errors import AdministratorNeeded, LoginFailed, LoginThrottled
 from skyhook.accounts.models import LoginFailure, Member, Role, Session, User
 from skyhook.accounts.passwords import verify_password
 from skyhook.accounts.roles import scopes_of
@@ -54,6 +54,11 @@ class Visitor:
             if member.organization.slug == slug:
                 return member
         raise NotFound("There is no such organization, or you are not a member of it.")
+
+    def require_instance_administrator(self) -> None:
+        """Raises AdministratorNeeded unless the user may change the whole instance."""
+        if not self.user.is_instance_administrator:
+            raise AdministratorNeeded("This needs an administrator of the whole instance: ask the operator.")
 
     def caller(self, member: Member) -> Caller:
         """The user, acting for an organization."""

@@ -34,6 +34,7 @@ from skyhook.jobs.workflows import Workflows
 from skyhook.operations.asks import Asks
 from skyhook.operations.caller import Caller
 from skyhook.operations.request import REQUEST_ID
+from skyhook.plugins.configuring import PluginSettings
 from skyhook.plugins.errors import PluginDisabled
 from skyhook.plugins.failures import Failures
 from skyhook.plugins.manifest import JobSpec, Operation, Plugin
@@ -66,6 +67,7 @@ class Tools:
     caller_of: Callable[[UUID], Awaitable[Caller]]
     """Whom a key stands for; raises where it may not be used any more."""
     switches: Switches
+    settings: PluginSettings
     failures: Failures
 
 
@@ -164,6 +166,7 @@ class Runner:
                 notary=self._tools.notary,
                 compute=self._tools.compute,
                 asks=self._tools.asks,
+                settings=self._tools.settings.of,
                 caller=partial(self._caller, job),
                 reporter=self,
             )

@@ -1,6 +1,6 @@
 """Errors of the plugin host."""
 
-from skyhook.errors import Forbidden, SkyhookError
+from skyhook.errors import Forbidden, InvalidInput, SkyhookError
 
 
 class PluginBroken(SkyhookError):
@@ -24,3 +24,9 @@ class PluginDisabled(Forbidden):
             f"The plugin {plugin} is switched off for this organization. One of its owners or administrators "
             "can switch it on, in the console under Plugins or with pluginEnable."
         )
+
+
+class SettingInvalid(InvalidInput):
+    """A value does not fit the plugin's setting that `field` names."""
+
+    code = "SETTING_INVALID"
