@@ -8,6 +8,7 @@ from typing import Any
 
 from litestar import Response, get, post
 
+from skyhook.compute.backend import WorkerState
 from skyhook.errors import NotFound
 from skyhook.function import FunctionSpec, spec_of
 from skyhook.graphql.schema import Kind, root_fields
@@ -41,6 +42,16 @@ class Field:
     description: str
     operation: Operation | None
     """The operation of its name, where it is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function with how its worker fares."""
+
+    spec: FunctionSpec
+    state: WorkerState
+    last_error: str | None
+    """For administrators of the instance alone."""
 
 
 @get("/o/{slug:str}/plugins")
@@ -121,6 +132,7 @@ async def _page(
         "given": given or {},
         "error": error,
         "is_saved": is_saved,
+        "administers_instance": visit.visitor.user.is_instance_administrator,
         "status": error.status if error else 200,
     }
     for broken in services.plugins.broken:
@@ -158,11 +170,16 @@ def _brings(plugin: Plugin) -> list[tuple[int, str]]:
     return [(number, f"{name}{'' if number == 1 else 's'}") for number, name in counted if number]
 
 
-def _functions(services: Services, plugin: Plugin) -> list[tuple[FunctionSpec, str]]:
-    """The plugin's functions, each with what its worker in this process does."""
-    states = {status.function: status.state for status in services.compute.status()}
+def _functions(services: Services, plugin: Plugin) -> list[Function]:
+    """The plugin's functions, each with how its worker in this process fares."""
+    known = {status.function: status for status in services.compute.status()}
     specs = [spec_of(function) for function in plugin.functions]
-    return [(spec, states.get(spec.name, "stopped")) for spec in specs]
+    return [
+        Function(spec, known[spec.name].state, known[spec.name].last_error)
+        if spec.name in known
+        else Function(spec, "stopped", None)
+        for spec in specs
+    ]
 
 
 HANDLERS: list[Any] = [plugins_page, plugin_page, set_plugin, enable_plugin, disable_plugin]

@@ -116,6 +116,7 @@ def test_a_sound_plugin_passes_every_check(sound: Subject) -> None:
     ("check", "changes", "told"),
     [
         ("manifest", {"scopes": ()}, "which it doesn't declare"),
+        ("manifest", {"settings": dict}, "must be a frozen msgspec Struct"),
         ("contract", {"api": 2}, "speaks plugin API 2"),
         (
             "collisions",

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from tests.keys.conftest import SECRET
 from tests.serving import Server
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from skyhook.accounts.models import AuditEvent
@@ -70,6 +70,22 @@ def test_its_streams_jobs_and_connections_are_refused_too(server: Server) -> Non
         connect(f"{server.address.replace('http', 'ws')}/p/probe/v1/echo", additional_headers=headers)
     assert refused.value.response.status_code == 403
     assert b"PLUGIN_DISABLED" in refused.value.response.body
+
+
+def test_an_open_connection_is_closed_at_the_next_thing_that_is_asked_on_it(server: Server) -> None:
+    headers = {"Authorization": f"Bearer {server.key}"}
+    address = f"{server.address.replace('http', 'ws')}/p/probe/v1/echo"
+    with connect(address, additional_headers=headers) as socket:
+        assert socket.recv() == "hello "
+        server.graphql(DISABLE)
+        try:
+            socket.send("still there?")
+            with pytest.raises(ConnectionClosed):
+                socket.recv()
+        finally:
+            server.graphql(ENABLE)
+    assert socket.close_code == 1008
+    assert (socket.close_reason or "").startswith("PLUGIN_DISABLED: ")
 
 
 def test_other_plugins_are_refused_what_they_ask_of_it(server: Server) -> None:
