@@ -231,6 +231,8 @@ class Runner:
         return _Outcome(JobState.COMPLETED, result=msgspec.json.encode(result))
 
     async def _end(self, job: Job, run: JobRun, outcome: _Outcome) -> None:
+        if outcome.error is not None:
+            self._tools.failures.note(job.organization_id, job.plugin, job.operation, outcome.error)
         while True:
             try:
                 async with self._database.write() as session:
@@ -260,7 +262,6 @@ class Runner:
         if outcome.state == JobState.COMPLETED:
             row.progress = 1.0
         if outcome.error is not None:
-            self._tools.failures.note(row.organization_id, row.plugin, row.operation, outcome.error)
             row.error_code, row.error_message = outcome.error.code, outcome.error.message
             row.error_retryable = outcome.error.retryable
         await session.flush()
