@@ -7,11 +7,12 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
-from tests.console.conftest import browser, log_in
+from tests.console.conftest import ADMINISTRATOR, browser, log_in, password
 from tests.console.test_login import form_token
 from tests.serving import Server
 
@@ -172,3 +173,33 @@ def test_the_command_line_names_administrators_of_the_instance(server: Server, v
     assert "How much it says." in viewer.get(f"{PAGE}/probe").text
     server.command("users", "administrator", email[0], "--revoke")
     assert "How much it says." not in viewer.get(f"{PAGE}/probe").text
+
+
+def test_a_broken_plugin_says_why_and_a_saved_setting_that_broke_it_is_mended_in_the_console(
+    tmp_path: Path,
+) -> None:
+    server = Server(tmp_path, environment={"SKYHOOK_MACROHARD_ALLOW_PRIVATE": "nonsense"})
+    server.prepare()
+    with closing(sqlite3.connect(tmp_path / "skyhook.db")) as rows, rows:
+        rows.execute(
+            "INSERT INTO plugin_settings (plugin, name, value, changed_at) "
+            "VALUES ('voice', 'session_s', ?, CURRENT_TIMESTAMP)",
+            (b"999999",),
+        )
+    try:
+        server.start()
+        with browser(server) as client:
+            log_in(client, ADMINISTRATOR, password(server))
+            page = client.get(f"{PAGE}/macrohard").text
+            assert "SKYHOOK_MACROHARD_ALLOW_PRIVATE must be true or false" in page
+            page = client.get(f"{PAGE}/voice").text
+            assert "its setting session_s must be a whole number from 1 to 86400, not 999999" in page
+            assert 'value="1800"' in field(page, "session_s")
+            data = {"form_token": form_token(client), "session_s": "600"}
+            client.post(f"{PAGE}/voice/settings", data=data)
+            assert 'value="600"' in field(client.get(f"{PAGE}/voice").text, "session_s")
+            listed = client.get(PAGE).text
+            assert listed.count(">broken</span>") == 2
+            assert ">Chat</a>" in listed
+    finally:
+        server.stop()
