@@ -25,7 +25,11 @@ class Pages:
             auto_reload=False,
         )
         self._environment.filters.update(
-            ago=formats.ago, count=formats.count, dollars=formats.dollars, moment=formats.moment
+            ago=formats.ago,
+            count=formats.count,
+            dollars=formats.dollars,
+            inline_code=formats.inline_code,
+            moment=formats.moment,
         )
         self._environment.globals["static"] = f"/console/static/{version}"
 

@@ -10,7 +10,7 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from skyhook.services import Services
-from skyhook_console import account, assets, keys, login, overview, usage
+from skyhook_console import account, assets, keys, login, overview, plugins, usage
 from skyhook_console.rendering import Pages
 from skyhook_console.visiting import Http, Visit, Visiting, secure
 
@@ -37,6 +37,7 @@ def routes(services: Services) -> Sequence[ControllerRouterHandler]:
             *overview.HANDLERS,
             *keys.HANDLERS,
             *usage.HANDLERS,
+            *plugins.HANDLERS,
         ],
         dependencies={"visit": Provide(provide_visit)},
         before_request=check_form,

@@ -22,6 +22,7 @@ from skyhook.health import health_routes
 from skyhook.http.routes import artifact_routes, plugin_routes
 from skyhook.jobs.graphql import JobsMutation, JobsQuery, JobsSubscription
 from skyhook.keys.graphql import KeysMutation
+from skyhook.plugins.graphql import PluginsMutation, PluginsQuery
 from skyhook.plugins.host import PluginHost
 from skyhook.services import Services
 from skyhook.webhooks.graphql import WebhooksMutation, WebhooksQuery
@@ -35,6 +36,7 @@ CORE = (
     Fields("billing", query=BillingQuery),
     Fields("jobs", query=JobsQuery, mutation=JobsMutation, subscription=JobsSubscription),
     Fields("keys", mutation=KeysMutation),
+    Fields("plugins", query=PluginsQuery, mutation=PluginsMutation),
     Fields("webhooks", query=WebhooksQuery, mutation=WebhooksMutation),
 )
 

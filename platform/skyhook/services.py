@@ -21,7 +21,10 @@ from skyhook.keys.rate import RateLimits
 from skyhook.keys.service import Keys
 from skyhook.operations.asks import Asks
 from skyhook.operations.run import Operations
+from skyhook.plugins.configuring import PluginSettings
+from skyhook.plugins.failures import Failures
 from skyhook.plugins.host import PluginHost
+from skyhook.plugins.switches import Switches
 from skyhook.scopes import CORE_SCOPES
 from skyhook.webhooks.service import Webhooks
 
@@ -33,6 +36,9 @@ class Services:
     configuration: Configuration
     database: Database
     plugins: PluginHost
+    switches: Switches
+    settings: PluginSettings
+    failures: Failures
     accounts: Accounts
     sessions: Sessions
     artifacts: Artifacts
@@ -62,13 +68,20 @@ class Services:
         artifacts = Artifacts(database, configuration, secret)
         notary = Notary(configuration)
         webhooks = Webhooks(database, secret, allow_private=configuration.webhooks_allow_private)
-        operations = Operations(billing, compute, plugins.operations)
+        switches = Switches(database, plugins, authentication.forget_organization)
+        settings = PluginSettings(database, secret, plugins)
+        failures = Failures(database)
+        operations = Operations(billing, compute, plugins.operations, failures)
         asks = Asks(operations, catalogue, plugins.operations)
-        tools = Tools(artifacts, notary, catalogue, compute, asks, authentication.caller_of)
+        caller_of = authentication.caller_of
+        tools = Tools(artifacts, notary, catalogue, compute, asks, caller_of, switches, settings, failures)
         return cls(
             configuration=configuration,
             database=database,
             plugins=plugins,
+            switches=switches,
+            settings=settings,
+            failures=failures,
             accounts=Accounts(database),
             sessions=Sessions(database, secret, scopes),
             artifacts=artifacts,
@@ -87,9 +100,11 @@ class Services:
 
     async def start(self) -> None:
         """Starts what works in the background. The database must be up to date."""
+        await self.settings.start()
         await self.seed_prices()
         await self.billing.start()
         await self.authentication.start()
+        await self.failures.start()
         await self.artifacts.start()
         await self.compute.start()
         await self.webhooks.start()
@@ -107,5 +122,7 @@ class Services:
         await self.webhooks.close()
         await self.billing.close()
         await self.artifacts.close()
+        await self.failures.close()
+        await self.settings.close()
         await self.authentication.close()
         await self.database.close()

@@ -13,7 +13,7 @@ ADMINISTRATOR = "admin@localhost"
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("console"))
+    server = Server(tmp_path_factory.mktemp("console"), environment={"SKYHOOK_VOICE_IDLE_S": "120"})
     server.prepare()
     server.start()
     yield server

@@ -1,6 +1,6 @@
 """Errors of accounts."""
 
-from skyhook.errors import SkyhookError
+from skyhook.errors import Forbidden, SkyhookError
 
 
 class EmailTaken(SkyhookError):
@@ -28,6 +28,12 @@ class LoginThrottled(SkyhookError):
     code = "LOGIN_THROTTLED"
     status = 429
     retryable = True
+
+
+class AdministratorNeeded(Forbidden):
+    """Only an administrator of the instance may do this."""
+
+    code = "ADMINISTRATOR_NEEDED"
 
 
 class LastOwner(SkyhookError):

@@ -91,6 +91,13 @@ class Accounts:
             raise NotFound(f"There is no user with the address {email!r}.")
         return user
 
+    async def set_instance_administrator(self, email: str, is_administrator: bool) -> None:
+        """Lets a user change the whole instance in the console, or no longer. Raises NotFound."""
+        user = await self.user_named(email)
+        async with self._database.write() as session:
+            user.is_instance_administrator = is_administrator
+            await session.merge(user)
+
     async def users(self, ids: Sequence[UUID]) -> dict[UUID, User]:
         """Users by id, as many as exist."""
         async with self._database.read() as session:

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
-from skyhook.accounts.errors import LoginFailed, LoginThrottled
+from skyhook.accounts.errors import AdministratorNeeded, LoginFailed, LoginThrottled
 from skyhook.accounts.models import LoginFailure, Member, Role, Session, User
 from skyhook.accounts.passwords import verify_password
 from skyhook.accounts.roles import scopes_of
@@ -23,6 +23,7 @@ from skyhook.clock import now
 from skyhook.database import Database
 from skyhook.errors import NotFound
 from skyhook.operations.caller import Caller
+from skyhook.plugins.switches import disabled_plugins
 
 IDLE = timedelta(days=14)
 """A session ends when it was not used for so long,"""
@@ -44,6 +45,8 @@ class Visitor:
     members: Sequence[Member]
     """By the organization's name, with the organizations."""
     known_scopes: frozenset[str]
+    disabled_plugins: Mapping[UUID, frozenset[str]]
+    """By organization."""
 
     def member_of(self, slug: str) -> Member:
         """The user's place in an organization. Raises NotFound, also where there is no such organization."""
@@ -52,10 +55,16 @@ class Visitor:
                 return member
         raise NotFound("There is no such organization, or you are not a member of it.")
 
+    def require_instance_administrator(self) -> None:
+        """Raises AdministratorNeeded unless the user may change the whole instance."""
+        if not self.user.is_instance_administrator:
+            raise AdministratorNeeded("This needs an administrator of the whole instance: ask the operator.")
+
     def caller(self, member: Member) -> Caller:
         """The user, acting for an organization."""
         scopes = scopes_of(Role(member.role), self.known_scopes)
-        return Caller(member.organization_id, self.user.id, None, scopes)
+        disabled = self.disabled_plugins[member.organization_id]
+        return Caller(member.organization_id, self.user.id, None, scopes, disabled_plugins=disabled)
 
 
 class Sessions:
@@ -108,9 +117,10 @@ class Sessions:
                 select(Member).where(Member.user_id == user.id).options(joinedload(Member.organization))
             )
             by_name = sorted(members, key=lambda member: member.organization.name)
+            disabled = await disabled_plugins(session, [member.organization_id for member in by_name])
         if at - found.used_at > USED_EVERY:
             await self._use(found)
-        return Visitor(found, user, by_name, self._known_scopes)
+        return Visitor(found, user, by_name, self._known_scopes, disabled)
 
     async def of_user(self, user_id: UUID) -> Sequence[Session]:
         """The sessions in which a user is logged in, last used first."""

@@ -14,6 +14,7 @@ from skyhook.graphql.context import Authenticate, Context
 from skyhook.graphql.engine import STREAMS, Engine, Request, encode
 from skyhook.graphql.errors import ClientGone, RequestRefused, internal_refusal
 from skyhook.graphql.head import Head
+from skyhook.operations.request import REQUEST_ID
 
 PROTOCOL = "graphql-transport-ws"
 INIT_TIMEOUT_S = 10.0
@@ -155,6 +156,7 @@ class Socket:
 
     async def _run(self, operation_id: str, request: Request) -> None:
         request_id = f"{self._head.request_id}-{operation_id[:64]}"
+        REQUEST_ID.set(request_id)
         try:
             context = Context(
                 # Again for each operation: a key that was revoked since starts nothing new.
