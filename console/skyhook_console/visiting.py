@@ -121,7 +121,8 @@ class Visiting:
         """Who asks."""
         token = request.cookies.get(COOKIE, "")
         visitor = await self._sessions.visitor(token)
-        form_token = self._sessions.form_token(token) if visitor else ""
+        # Also of a session that has ended, or its browser could not log in again.
+        form_token = self._sessions.form_token(token) if token else ""
         return Visit(request, self._services, self._pages, visitor, form_token)
 
     async def check_form(self, request: Http) -> None:

@@ -18,7 +18,15 @@ from websockets.sync.client import ClientConnection, connect
 
 START_S = 30
 TABS = 150
-KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, ""), "ArrowDown": (40, ""), " ": (32, " ")}
+KEYS = {
+    "Tab": (9, ""),
+    "Enter": (13, "\r"),
+    "Escape": (27, ""),
+    "ArrowDown": (40, ""),
+    "ArrowUp": (38, ""),
+    " ": (32, " "),
+    "k": (75, ""),
+}
 
 
 class Chromium:
@@ -90,10 +98,10 @@ class Chromium:
         """Writes into what has the focus."""
         self._call("Input.insertText", text=text)
 
-    def press(self, key: str) -> None:
-        """Presses a key and lets it go."""
+    def press(self, key: str, *, control: bool = False) -> None:
+        """Presses a key, with Control or alone, and lets it go."""
         code, text = KEYS[key]
-        known: dict[str, Any] = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        known: dict[str, Any] = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 2 if control else 0}
         self._call("Input.dispatchKeyEvent", type="keyDown", text=text, **known)
         self._call("Input.dispatchKeyEvent", type="keyUp", **known)
 

@@ -13,7 +13,7 @@ from .chromium import Chromium
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
 RUN = """axe.run().then(({violations}) => violations.map(
   ({id, help, nodes}) => `${id}: ${help}: ${nodes.map((node) => node.html).join(" ")}`))"""
-PAGES = ["", "/keys", "/keys/new", "/usage"]
+PAGES = ["", "/keys", "/keys/new", "/usage", "/plugins", "/plugins/probe"]
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +65,9 @@ def test_so_can_the_login_and_the_page_of_an_error(visitor: Chromium, server: Se
     for address in ("login", "account", "o/first/nothing"):
         visitor.open(f"{server.address}/console/{address}")
         assert violations(visitor) == [], address
+    visitor.open(f"{server.address}/console/account")
+    visitor.press("k", control=True)
+    assert violations(visitor) == [], "the palette"
 
 
 def test_the_check_finds_what_is_wrong(visitor: Chromium, server: Server) -> None:

@@ -69,5 +69,23 @@ def test_a_key_is_made_used_seen_on_the_chart_and_revoked_by_the_keyboard_alone(
     chromium.tab_to("tbody tr:first-child summary")
     chromium.press("Enter")
     press_and_go(chromium, "tbody tr:first-child [action$=revoke] button", f"{home}/keys")
-    chromium.wait("document.querySelector('tbody tr:first-child .state').textContent === 'revoked'")
+    chromium.wait("document.querySelector('tbody tr:first-child .state')?.textContent === 'revoked'")
     assert answer(server, key)["errors"][0]["extensions"]["code"] == "KEY_REVOKED"  # type: ignore[index]
+
+
+def test_the_palette_leads_anywhere_by_a_few_letters(chromium: Chromium, server: Server) -> None:
+    log_in(chromium, server)
+    chromium.press("k", control=True)
+    chromium.type("zzz")
+    assert chromium.run("document.querySelector('#palette [data-nothing]').checkVisibility()")
+    chromium.press("Escape")
+    assert not chromium.run("document.querySelector('#palette').open")
+    chromium.press("k", control=True)
+    chromium.type("e")
+    chromium.press("ArrowDown")
+    selected = "document.querySelector('#palette [aria-selected=true]').textContent"
+    second = chromium.run(selected)
+    chromium.press("ArrowUp")
+    assert chromium.run(selected) != second
+    chromium.type("y create")  # "ey create"
+    press_and_go(chromium, "#palette input", "/console/o/first/keys/new")
