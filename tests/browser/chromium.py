@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import time
+from base64 import b64decode
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -16,6 +17,7 @@ import httpx
 from websockets.sync.client import ClientConnection, connect
 
 START_S = 30
+KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, ""), "ArrowDown": (40, ""), " ": (32, " ")}
 
 
 class Chromium:
@@ -65,6 +67,29 @@ class Chromium:
         answer = self._call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
+
+    def appear(self, *, dark: bool = False, width: int = 1180) -> None:
+        """Takes a colour scheme and a width in pixels."""
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self._call("Emulation.setEmulatedMedia", features=scheme)
+        self._call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False
+        )
+
+    def type(self, text: str) -> None:
+        """Writes into what has the focus."""
+        self._call("Input.insertText", text=text)
+
+    def press(self, key: str) -> None:
+        """Presses a key and lets it go."""
+        code, text = KEYS[key]
+        known: dict[str, Any] = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        self._call("Input.dispatchKeyEvent", type="keyDown", text=text, **known)
+        self._call("Input.dispatchKeyEvent", type="keyUp", **known)
+
+    def screenshot(self) -> bytes:
+        """What is seen, as a PNG."""
+        return b64decode(self._call("Page.captureScreenshot", format="png")["data"])
 
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
         number = next(self._numbers)

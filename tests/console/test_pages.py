@@ -105,8 +105,11 @@ def test_a_page_with_all_it_loads_is_under_60_kb(client: httpx.Client, page: str
 
 
 def test_an_unknown_address_is_told_as_a_page(client: httpx.Client) -> None:
-    answer = client.get("/console/o/first/nothing")
-    assert answer.status_code == 404
+    for address in ("/console/nothing", "/console/o/first/nothing", "/console/o/first/keys/new/nothing"):
+        answer = client.get(address)
+        assert answer.status_code == 404
+        assert "There is nothing at this address." in answer.text
+        assert "script-src 'self'" in answer.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize(
