@@ -74,10 +74,3 @@ class WrongPassword(SkyhookError):
     """The password that somebody who is logged in gave is not theirs."""
 
     code = "WRONG_PASSWORD"
-
-
-class PasskeyRefused(SkyhookError):
-    """A passkey's answer is not the one that was asked for."""
-
-    code = "PASSKEY_REFUSED"
-    status = 401

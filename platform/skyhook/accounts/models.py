@@ -147,20 +147,6 @@ class Invitation(Identified, Base):
     organization: Mapped[Organization] = relationship(lazy="raise")
 
 
-class Passkey(Identified, Base):
-    """A key pair of which a user's device keeps the private half."""
-
-    __tablename__ = "passkeys"
-
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
-    credential_id: Mapped[bytes] = mapped_column(LargeBinary(1023), unique=True)
-    public_key: Mapped[bytes] = mapped_column(LargeBinary(2048))
-    sign_count: Mapped[int] = mapped_column()
-    name: Mapped[str] = mapped_column(String(200))
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    used_at: Mapped[datetime | None] = mapped_column()
-
-
 class AuditEvent(Identified, Base):
     """Who did what to an account; never changed or deleted."""
 

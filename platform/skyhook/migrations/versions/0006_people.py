@@ -1,4 +1,4 @@
-"""people: sign-up, reset, invitations, passkeys, the last owner"""
+"""people: sign-up, reset, invitations, the last owner"""
 
 from __future__ import annotations
 
@@ -60,23 +60,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("organization_id", "email", name=op.f("uq_invitations_organization_id_email")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_invitations_token_hash")),
     )
-    op.create_table(
-        "passkeys",
-        sa.Column("user_id", sa.Uuid(), nullable=False),
-        sa.Column("credential_id", sa.LargeBinary(length=1023), nullable=False),
-        sa.Column("public_key", sa.LargeBinary(length=2048), nullable=False),
-        sa.Column("sign_count", sa.BigInteger(), nullable=False),
-        sa.Column("name", sa.String(length=200), nullable=False),
-        sa.Column("created_at", UTCDateTime(), nullable=False),
-        sa.Column("used_at", UTCDateTime(), nullable=True),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_passkeys_user_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_passkeys")),
-        sa.UniqueConstraint("credential_id", name=op.f("uq_passkeys_credential_id")),
-    )
-    with op.batch_alter_table("passkeys", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_passkeys_user_id"), ["user_id"], unique=False)
-
     op.create_table(
         "password_resets",
         sa.Column("user_id", sa.Uuid(), nullable=False),
