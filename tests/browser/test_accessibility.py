@@ -13,7 +13,7 @@ from .chromium import Chromium
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
 RUN = """axe.run().then(({violations}) => violations.map(
   ({id, help, nodes}) => `${id}: ${help}: ${nodes.map((node) => node.html).join(" ")}`))"""
-PAGES = ["", "/keys", "/keys/new", "/usage"]
+PAGES = ["", "/keys", "/keys/new", "/usage", "/members", "/audit", "/organization"]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,17 @@ import pytest
 from tests.console.conftest import ADMINISTRATOR, browser, log_in, password
 from tests.serving import Server
 
-PAGES = ["", "/keys", "/keys/new", "/usage", "/usage.csv"]
+PAGES = [
+    "",
+    "/keys",
+    "/keys/new",
+    "/usage",
+    "/usage.csv",
+    "/members",
+    "/audit",
+    "/audit.csv",
+    "/organization",
+]
 
 
 def form_token(client: httpx.Client) -> str:

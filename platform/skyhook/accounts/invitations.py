@@ -179,11 +179,11 @@ class Invitations:
         )
 
 
-def _of(organization_id: UUID) -> Select[tuple[Invitation]]:
+def _of(organization_id: UUID) -> Select[Invitation]:
     return select(Invitation).where(Invitation.organization_id == organization_id)
 
 
-def _member_with(organization_id: UUID, email: str) -> Select[tuple[UUID]]:
+def _member_with(organization_id: UUID, email: str) -> Select[UUID]:
     return (
         select(Member.id)
         .join(User, User.id == Member.user_id)
