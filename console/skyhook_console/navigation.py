@@ -12,6 +12,9 @@ PAGES = (
     ("/keys", "Keys"),
     ("/usage", "Usage"),
     ("/plugins", "Plugins"),
+    ("/members", "Members"),
+    ("/audit", "Audit log"),
+    ("/organization", "Organization"),
 )
 """Of an organization: the address below its own, and the name."""
 ACTS = (("/keys/new", "Create a key"),)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from skyhook.accounts.audit import AuditLog
+from skyhook.accounts.invitations import Invitations
+from skyhook.accounts.recovery import Recovery
 from skyhook.accounts.service import Accounts
 from skyhook.accounts.sessions import Sessions
+from skyhook.accounts.sign_up import SignUps
 from skyhook.artifacts.provenance import Notary
 from skyhook.artifacts.service import Artifacts
 from skyhook.billing import Billing
@@ -19,6 +23,7 @@ from skyhook.jobs.service import Jobs
 from skyhook.keys.authentication import Authentication
 from skyhook.keys.rate import RateLimits
 from skyhook.keys.service import Keys
+from skyhook.mail.service import Mail
 from skyhook.operations.asks import Asks
 from skyhook.operations.run import Operations
 from skyhook.plugins.configuring import PluginSettings
@@ -41,6 +46,11 @@ class Services:
     failures: Failures
     accounts: Accounts
     sessions: Sessions
+    mail: Mail
+    sign_ups: SignUps
+    recovery: Recovery
+    invitations: Invitations
+    audit_log: AuditLog
     artifacts: Artifacts
     notary: Notary
     authentication: Authentication
@@ -75,6 +85,7 @@ class Services:
         asks = Asks(operations, catalogue, plugins.operations)
         caller_of = authentication.caller_of
         tools = Tools(artifacts, notary, catalogue, compute, asks, caller_of, switches, settings, failures)
+        mail = Mail(configuration.smtp_url, configuration.mail_from, configuration.data / "mail")
         return cls(
             configuration=configuration,
             database=database,
@@ -84,6 +95,11 @@ class Services:
             failures=failures,
             accounts=Accounts(database),
             sessions=Sessions(database, secret, scopes),
+            mail=mail,
+            sign_ups=SignUps(database, configuration, secret, mail, billing),
+            recovery=Recovery(database, configuration, secret, mail),
+            invitations=Invitations(database, configuration, secret, mail),
+            audit_log=AuditLog(database),
             artifacts=artifacts,
             notary=notary,
             authentication=authentication,
@@ -117,6 +133,7 @@ class Services:
 
     async def close(self) -> None:
         """Ends what works in the background; every call that was served is charged first."""
+        await self.mail.close()
         await self.jobs.close()
         await self.compute.close()
         await self.webhooks.close()

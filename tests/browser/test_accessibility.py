@@ -13,7 +13,9 @@ from .chromium import Chromium
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
 RUN = """axe.run().then(({violations}) => violations.map(
   ({id, help, nodes}) => `${id}: ${help}: ${nodes.map((node) => node.html).join(" ")}`))"""
-PAGES = ["", "/keys", "/keys/new", "/usage", "/plugins", "/plugins/probe"]
+PAGES = [
+    "", "/keys", "/keys/new", "/usage", "/plugins", "/plugins/probe", "/members", "/audit", "/organization",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,19 @@ import pytest
 from tests.console.conftest import ADMINISTRATOR, browser, log_in, password
 from tests.serving import Server
 
-PAGES = ["", "/keys", "/keys/new", "/usage", "/usage.csv", "/plugins", "/plugins/probe"]
+PAGES = [
+    "",
+    "/keys",
+    "/keys/new",
+    "/usage",
+    "/usage.csv",
+    "/plugins",
+    "/plugins/probe",
+    "/members",
+    "/audit",
+    "/audit.csv",
+    "/organization",
+]
 
 
 def form_token(client: httpx.Client) -> str:

@@ -93,7 +93,20 @@ def test_usage_of_a_wrong_period_or_group_is_refused(client: httpx.Client, query
     assert client.get(f"/console/o/first/usage?{query}").status_code == 400
 
 
-@pytest.mark.parametrize("page", ["", "/keys", "/keys/new", "/usage?days=90", "/plugins", "/plugins/chat"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "",
+        "/keys",
+        "/keys/new",
+        "/usage?days=90",
+        "/plugins",
+        "/plugins/chat",
+        "/members",
+        "/audit",
+        "/organization",
+    ],
+)
 def test_a_page_with_all_it_loads_is_under_60_kb(client: httpx.Client, page: str) -> None:
     answer = client.get(f"/console/o/first{page}")
     size = len(answer.content)

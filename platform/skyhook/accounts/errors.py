@@ -40,3 +40,43 @@ class LastOwner(SkyhookError):
     """An organization always keeps one owner."""
 
     code = "LAST_OWNER"
+
+
+class MailThrottled(SkyhookError):
+    """Too many mails were asked for, for this e-mail address or from this network address."""
+
+    code = "MAIL_THROTTLED"
+    status = 429
+    retryable = True
+
+
+class SignUpClosed(SkyhookError):
+    """The operator of this instance makes its accounts."""
+
+    code = "SIGN_UP_CLOSED"
+    status = 403
+
+
+class LinkExpired(SkyhookError):
+    """A link of a mail is too old, was used before, or was never sent."""
+
+    code = "LINK_EXPIRED"
+    status = 404
+
+
+class RoleTooHigh(Forbidden):
+    """Nobody gives or takes a role above their own."""
+
+    code = "ROLE_TOO_HIGH"
+
+
+class AlreadyMember(SkyhookError):
+    """This person is a member already."""
+
+    code = "ALREADY_MEMBER"
+
+
+class WrongPassword(SkyhookError):
+    """The password that somebody who is logged in gave is not theirs."""
+
+    code = "WRONG_PASSWORD"
