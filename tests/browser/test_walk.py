@@ -1,18 +1,21 @@
-"""The way of somebody new, by the keyboard alone: a key, a first query with it, what it cost, and its end."""
+"""The way of somebody new, by the keyboard alone: an account, a key, a first query, what it cost, its end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from tests.console.test_people import link
 from tests.serving import Server
 
 from .chromium import Chromium
 
+EMAIL, PASSWORD = "heron@example.com", "a long-legged bird"
+
 
 @pytest.fixture
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("walk"))
+    server = Server(tmp_path_factory.mktemp("walk"), environment={"SKYHOOK_SIGNUP": "open"})
     server.prepare()
     server.start()
     yield server
@@ -44,11 +47,26 @@ def answer(server: Server, key: str) -> dict[str, object]:
     return result
 
 
-def test_a_key_is_made_used_seen_on_the_chart_and_revoked_by_the_keyboard_alone(
-    chromium: Chromium, server: Server
-) -> None:
-    log_in(chromium, server)
-    home = "/console/o/first"
+def sign_up(chromium: Chromium, server: Server) -> str:
+    """Makes an account with an organization; returns the organization's address."""
+    chromium.open(f"{server.address}/console")
+    press_and_go(chromium, "main [href='/console/signup']", "/console/signup")
+    for name, text in (("email", EMAIL), ("password", PASSWORD), ("organization", "Blue Heron")):
+        chromium.tab_to(f"[name={name}]")
+        chromium.type(text)
+    chromium.press("Enter")
+    chromium.wait("document.readyState === 'complete' && !document.querySelector('main form')")
+    chromium.open(server.address + link(server, EMAIL))
+    chromium.tab_to("[name=password]")
+    chromium.type(PASSWORD)
+    chromium.press("Enter")
+    home = "/console/o/blue-heron"
+    chromium.wait(f"location.pathname === '{home}' && document.readyState === 'complete'")
+    return home
+
+
+def test_from_sign_up_to_a_revoked_key_by_the_keyboard_alone(chromium: Chromium, server: Server) -> None:
+    home = sign_up(chromium, server)
     press_and_go(chromium, f'.tabs [href="{home}/keys"]', f"{home}/keys")
     press_and_go(chromium, f'main [href="{home}/keys/new"]', f"{home}/keys/new")
     chromium.tab_to("[name=name]")
