@@ -28,7 +28,7 @@ def password(server: Server) -> str:
 
 def browser(server: Server) -> httpx.Client:
     """A client that follows no redirect and says where its forms come from, as a browser does."""
-    return httpx.Client(base_url=server.address, headers={"Sec-Fetch-Site": "same-origin"})
+    return httpx.Client(base_url=server.address, headers={"Sec-Fetch-Site": "same-origin"}, timeout=60)
 
 
 def log_in(client: httpx.Client, email: str, secret: str, **more: str) -> httpx.Response:
