@@ -8,7 +8,8 @@ from typing import Any
 from litestar import Response, get, post
 
 from skyhook.accounts.errors import LoginFailed, LoginThrottled
-from skyhook_console.visiting import COOKIE, Http, Visit, go
+from skyhook.accounts.sessions import COOKIE
+from skyhook_console.visiting import Http, Visit, go
 
 _OWN = re.compile(r"/console(/[A-Za-z0-9_./-]*)?(\?[A-Za-z0-9_.=&%-]*)?\Z")
 

@@ -52,4 +52,5 @@ def entries(members: Iterable[Member], member: Member | None) -> list[Link]:
         for one in members
         if member is None or one.id != member.id
     ]
-    return [*here, *others, Link("/console/account", "Account", "You"), Link("/graphql", "GraphiQL", "API")]
+    api = f"/graphql?organization={member.organization.slug}" if member else "/graphql"
+    return [*here, *others, Link("/console/account", "Account", "You"), Link(api, "GraphiQL", "API")]

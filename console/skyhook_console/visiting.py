@@ -13,14 +13,13 @@ from litestar.exceptions import HTTPException
 
 from skyhook.accounts.errors import LoginThrottled, WrongPassword
 from skyhook.accounts.models import Member
-from skyhook.accounts.sessions import LONGEST, Visitor
+from skyhook.accounts.sessions import COOKIE, LONGEST, Visitor
 from skyhook.errors import Forbidden, SkyhookError
 from skyhook.graphql.errors import internal_error
 from skyhook.operations.caller import Caller
 from skyhook.services import Services
 from skyhook_console.rendering import Pages
 
-COOKIE = "skyhook_session"
 FORM_TOKEN = "form_token"  # noqa: S105
 HEADER = "x-form-token"
 PASSWORD_AGAIN = "password_again"  # noqa: S105

@@ -96,7 +96,7 @@ def create_app(services: Services) -> Litestar:
         route_handlers=[
             *graphql_routes(
                 schema,
-                authenticate=services.authentication.authenticate,
+                authenticate=services.authenticate,
                 rate_budget=services.rate_limits,
                 services=services,
             ),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http.cookies import Morsel, SimpleCookie
 
 from skyhook.accounts.audit import AuditLog
 from skyhook.accounts.invitations import Invitations
 from skyhook.accounts.recovery import Recovery
 from skyhook.accounts.service import Accounts
-from skyhook.accounts.sessions import Sessions
+from skyhook.accounts.sessions import COOKIE, Sessions
 from skyhook.accounts.sign_up import SignUps
 from skyhook.artifacts.provenance import Notary
 from skyhook.artifacts.service import Artifacts
@@ -18,6 +19,7 @@ from skyhook.compute.backend import Compute
 from skyhook.compute.local import LocalCompute
 from skyhook.configuration import Configuration
 from skyhook.database import Database
+from skyhook.graphql.head import Head
 from skyhook.jobs.runner import Tools
 from skyhook.jobs.service import Jobs
 from skyhook.keys.authentication import Authentication
@@ -25,6 +27,7 @@ from skyhook.keys.rate import RateLimits
 from skyhook.keys.service import Keys
 from skyhook.mail.service import Mail
 from skyhook.operations.asks import Asks
+from skyhook.operations.caller import Caller
 from skyhook.operations.run import Operations
 from skyhook.plugins.configuring import PluginSettings
 from skyhook.plugins.failures import Failures
@@ -113,6 +116,17 @@ class Services:
             jobs=Jobs(database, configuration, billing, webhooks, plugins.operations, tools),
             webhooks=webhooks,
         )
+
+    async def authenticate(self, head: Head) -> Caller | None:
+        """Who sends a request: a key, or a page in the name of who is logged in; None where it names nobody.
+
+        Raises what `Authentication.authenticate` raises, SessionEnded or NotFound.
+        """
+        if head.authorization is None and head.organization is not None:
+            cookies: dict[str, Morsel[str]] = SimpleCookie(head.cookie)
+            token = cookies[COOKIE].value if COOKIE in cookies else None
+            return await self.sessions.caller_of(token, head.organization)
+        return await self.authentication.authenticate(head.authorization, head.client_address)
 
     async def start(self) -> None:
         """Starts what works in the background. The database must be up to date."""

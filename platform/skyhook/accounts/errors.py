@@ -22,6 +22,13 @@ class LoginFailed(SkyhookError):
     status = 401
 
 
+class SessionEnded(SkyhookError):
+    """A page asks in the name of somebody who is not logged in any more."""
+
+    code = "SESSION_ENDED"
+    status = 401
+
+
 class LoginThrottled(SkyhookError):
     """Too many logins were refused for this e-mail address, or from this network address."""
 

@@ -16,7 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from skyhook.accounts import audit
-from skyhook.accounts.errors import AdministratorNeeded, LoginFailed, LoginThrottled, WrongPassword
+from skyhook.accounts.errors import (
+    AdministratorNeeded,
+    LoginFailed,
+    LoginThrottled,
+    SessionEnded,
+    WrongPassword,
+)
 from skyhook.accounts.models import LoginFailure, MailRequest, Member, Role, Session, User
 from skyhook.accounts.passwords import verify_password
 from skyhook.accounts.roles import scopes_of
@@ -27,6 +33,8 @@ from skyhook.errors import NotFound
 from skyhook.operations.caller import Caller
 from skyhook.plugins.switches import disabled_plugins
 
+COOKIE = "skyhook_session"
+"""In which a browser keeps its session's token."""
 IDLE = timedelta(days=14)
 """A session ends when it was not used for so long,"""
 LONGEST = timedelta(days=90)
@@ -148,6 +156,16 @@ class Sessions:
         if at - found.used_at > USED_EVERY:
             await self._use(found)
         return Visitor(found, user, by_name, self._known_scopes, disabled)
+
+    async def caller_of(self, token: str | None, slug: str) -> Caller:
+        """Who is logged in, acting for an organization.
+
+        Raises SessionEnded, or NotFound for an organization of which the user is no member.
+        """
+        visitor = await self.visitor(token)
+        if visitor is None:
+            raise SessionEnded("You are logged out. Log in again, in the console.")
+        return visitor.caller(visitor.member_of(slug))
 
     async def of_user(self, user_id: UUID) -> Sequence[Session]:
         """The sessions in which a user is logged in, last used first."""

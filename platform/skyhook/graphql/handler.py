@@ -87,7 +87,7 @@ class Handler:
     async def _context(self, head: Head) -> Context:
         REQUEST_ID.set(head.request_id)
         return Context(
-            caller=await self._authenticate(head.authorization, head.client_address),
+            caller=await self._authenticate(head),
             request_id=head.request_id,
             client_address=head.client_address,
             services=self._services,
