@@ -107,3 +107,12 @@ def test_the_palette_leads_anywhere_by_a_few_letters(chromium: Chromium, server:
     assert chromium.run(selected) != second
     chromium.type("y create")  # "ey create"
     press_and_go(chromium, "#palette input", "/console/o/first/keys/new")
+
+
+def test_graphiql_runs_for_the_organization_without_a_key(chromium: Chromium, server: Server) -> None:
+    log_in(chromium, server)
+    link = chromium.run("document.querySelector('.tabs a:last-child').href")
+    chromium.open(f"{link}&query=" + "%7Bviewer%7Borganization%7Bname%7D%7D%7D")
+    chromium.wait("document.querySelector('.graphiql-execute-button') !== null")
+    chromium.run("document.querySelector('.graphiql-execute-button').click()")
+    chromium.wait("document.querySelector('.result-window')?.textContent.includes('First organization')")
