@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from skyhook.accounts.models import Member, Role
 from skyhook.app import compose_schema
@@ -22,6 +24,7 @@ from skyhook.keys.service import KeyLimits
 from skyhook.operations.caller import Caller
 from skyhook.plugins.host import PluginHost
 from skyhook.services import Services
+from skyhook_macrohard.tables import StoredStep, StoredTask
 
 ORGANIZATION = "{ viewer { user { email } organization { id %s } } }"
 QUERIES = [
@@ -36,6 +39,9 @@ QUERIES = [
     "{ jobs(first: 50) { edges { node { state preview queuePosition artifacts { name url } } } } }",
     "{ artifacts(first: 50) { edges { node { id name url } } } }",
     "{ chatConversations(first: 50) { edges { node { title } } } }",
+    "{ macrohardTasks(first: 50) { edges { node { goal controller jobId } } } }",
+    """{ macrohardTasks(last: 1) { edges { node {
+         steps(first: 50) { edges { node { number action { kind } screenshot { name url } } } } } } } }""",
 ]
 
 
@@ -62,9 +68,32 @@ async def add_rows(services: Services, caller: Caller, count: int) -> None:
             await services.webhooks.publish(session, caller.organization_id, "job.failed", {}, key=stamp)
         async with services.database.write() as session:
             session.add(waiting_job(caller))
-        await services.artifacts.put(caller.organization_id, stamp.encode(), name="a.txt")
+        picture = await services.artifacts.put(caller.organization_id, stamp.encode(), name="a.txt")
+        await add_step(services, caller, picture.id)
         create = f'mutation {{ chatConversationCreate(title: "Talk {number}") {{ id }} }}'
         await run(services, caller, create)
+
+
+async def add_step(services: Services, caller: Caller, picture_id: UUID) -> None:
+    """A task, and one more step of the first one."""
+    async with services.database.write() as session:
+        task = StoredTask(
+            organization_id=caller.organization_id,
+            goal="Order tea.",
+            url="https://example.com",
+            sites=["example.com"],
+            most_steps=9,
+            seconds=60,
+        )
+        session.add(task)
+        await session.flush()
+        tasks = select(StoredTask.id).order_by(StoredTask.created_at, StoredTask.id).limit(1)
+        step = StoredStep(task_id=await session.scalar(tasks), organization_id=caller.organization_id)
+        step.number, step.by, step.screenshot_id = time.time_ns() % 2**31, "agent", picture_id
+        step.url = step.title = step.snapshot = step.target = step.reason = step.message = ""
+        step.notes, step.action = [], {"kind": "click"}
+        step.started_at = step.ended_at = now()
+        session.add(step)
 
 
 def waiting_job(caller: Caller) -> Job:

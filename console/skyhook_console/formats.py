@@ -27,6 +27,16 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def inline_code(text: str) -> Markup:
+    """A description, with what it has between backticks as code."""
+    code, plain = Markup("<code>{}</code>"), Markup("{}")
+    parts = text.split("`")
+    return Markup().join(
+        (code if number % 2 and number < len(parts) - 1 else plain).format(part)
+        for number, part in enumerate(parts)
+    )
+
+
 def moment(at: datetime | None, otherwise: str = "never") -> Markup:
     """A time, to the minute, in UTC; a browser shows its own on hover."""
     if at is None:

@@ -8,7 +8,8 @@ from typing import Any
 from litestar import Response, get, post
 
 from skyhook.accounts.errors import LoginFailed, LoginThrottled
-from skyhook_console.visiting import COOKIE, Http, Visit, go
+from skyhook.accounts.sessions import COOKIE
+from skyhook_console.visiting import Http, Visit, go
 
 _OWN = re.compile(r"/console(/[A-Za-z0-9_./-]*)?(\?[A-Za-z0-9_.=&%-]*)?\Z")
 
@@ -18,7 +19,7 @@ async def login_page(visit: Visit, next: str = "") -> Response[str]:
     """The form; whoever is logged in already goes on."""
     if visit.visitor_or_none is not None:
         return go(visit.request, _own(next))
-    return visit.page("login.html", next=next, email="", error=None)
+    return _form(visit, next)
 
 
 @post("/login", status_code=200)
@@ -26,17 +27,13 @@ async def log_in(request: Http, visit: Visit) -> Response[str]:
     """Logs in, in a new session each time."""
     form = await request.form()
     email, after = str(form.get("email") or ""), str(form.get("next") or "")
-    address = request.client.host if request.client else ""
-    agent = request.headers.get("user-agent", "")
     try:
-        token = await visit.services.sessions.log_in(email, str(form.get("password") or ""), address, agent)
+        token = await visit.services.sessions.log_in(
+            email, str(form.get("password") or ""), visit.address, visit.user_agent
+        )
     except (LoginFailed, LoginThrottled) as error:
-        return visit.page("login.html", status=error.status, next=after, email=email, error=error.message)
-    if visit.visitor_or_none is not None:
-        await visit.services.sessions.end(visit.visitor.user.id, visit.visitor.session.id)
-    response = go(request, _own(after))
-    response.set_cookie(visit.cookie(token))
-    return response
+        return _form(visit, after, email, error)
+    return await begin(visit, token, _own(after))
 
 
 @post("/logout", status_code=200)
@@ -47,6 +44,27 @@ async def log_out(visit: Visit) -> Response[str]:
     response = go(visit.request, "/console/login")
     response.delete_cookie(COOKIE)
     return response
+
+
+def _form(
+    visit: Visit, after: str, email: str = "", error: LoginFailed | LoginThrottled | None = None
+) -> Response[str]:
+    return visit.page(
+        "login.html",
+        status=error.status if error else 200,
+        next=after,
+        email=email,
+        error=error and error.message,
+        may_sign_up=visit.services.sign_ups.is_open,
+    )
+
+
+async def begin(visit: Visit, token: str, address: str) -> Response[str]:
+    """Goes on in a new session, and ends the one before."""
+    if visit.visitor_or_none is not None:
+        await visit.services.sessions.end(visit.visitor.user.id, visit.visitor.session.id)
+    visit.keep(token)
+    return go(visit.request, address)
 
 
 def _own(address: str) -> str:

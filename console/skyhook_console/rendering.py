@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from skyhook_console import formats
+from skyhook_console import formats, navigation
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -25,9 +25,15 @@ class Pages:
             auto_reload=False,
         )
         self._environment.filters.update(
-            ago=formats.ago, count=formats.count, dollars=formats.dollars, moment=formats.moment
+            ago=formats.ago,
+            count=formats.count,
+            dollars=formats.dollars,
+            inline_code=formats.inline_code,
+            moment=formats.moment,
         )
-        self._environment.globals["static"] = f"/console/static/{version}"
+        self._environment.globals.update(
+            static=f"/console/static/{version}", tabs=navigation.tabs, palette=navigation.entries
+        )
 
     def render(self, template: str, **values: Any) -> str:
         """A page, or a part of one."""

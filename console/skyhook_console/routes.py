@@ -10,7 +10,21 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from skyhook.services import Services
-from skyhook_console import account, assets, keys, login, overview, usage
+from skyhook_console import (
+    account,
+    assets,
+    audit,
+    invitations,
+    keys,
+    login,
+    members,
+    organizations,
+    overview,
+    plugins,
+    recovery,
+    sign_up,
+    usage,
+)
 from skyhook_console.rendering import Pages
 from skyhook_console.visiting import Http, Visit, Visiting, secure
 
@@ -33,10 +47,17 @@ def routes(services: Services) -> Sequence[ControllerRouterHandler]:
         "/console",
         route_handlers=[
             *login.HANDLERS,
+            *sign_up.HANDLERS,
+            *recovery.HANDLERS,
+            *invitations.HANDLERS,
+            *organizations.HANDLERS,
+            *members.HANDLERS,
+            *audit.HANDLERS,
             *account.HANDLERS,
             *overview.HANDLERS,
             *keys.HANDLERS,
             *usage.HANDLERS,
+            *plugins.HANDLERS,
         ],
         dependencies={"visit": Provide(provide_visit)},
         before_request=check_form,

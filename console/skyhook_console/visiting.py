@@ -11,17 +11,18 @@ from litestar.datastructures import Cookie
 from litestar.enums import MediaType
 from litestar.exceptions import HTTPException
 
+from skyhook.accounts.errors import LoginThrottled, WrongPassword
 from skyhook.accounts.models import Member
-from skyhook.accounts.sessions import LONGEST, Visitor
+from skyhook.accounts.sessions import COOKIE, LONGEST, Visitor
 from skyhook.errors import Forbidden, SkyhookError
 from skyhook.graphql.errors import internal_error
 from skyhook.operations.caller import Caller
 from skyhook.services import Services
 from skyhook_console.rendering import Pages
 
-COOKIE = "skyhook_session"
 FORM_TOKEN = "form_token"  # noqa: S105
 HEADER = "x-form-token"
+PASSWORD_AGAIN = "password_again"  # noqa: S105
 SAFE = frozenset({"GET", "HEAD"})
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -95,18 +96,50 @@ class Visit:
             path=self.request.url.path,
             **values,
         )
-        return Response(content, status_code=status, media_type=MediaType.HTML)
+        return _with_session(self.request, Response(content, status_code=status, media_type=MediaType.HTML))
 
-    def cookie(self, token: str) -> Cookie:
-        """The session's cookie, which no script can read."""
-        return Cookie(
-            COOKIE,
-            value=token,
-            httponly=True,
-            samesite="lax",
-            secure=self.request.url.scheme == "https",
-            max_age=int(LONGEST.total_seconds()),
-        )
+    async def ask_again(self) -> Response[str] | None:
+        """Whether the visitor must first show once more who they are, before what is dangerous.
+
+        None where they did within the last 15 minutes. Otherwise the page to answer with: it asks for the
+        password and sends the same form again, with all that was typed. Call it on the visit that `at` gives,
+        before anything is changed, and answer with `page` or `go`, which carry the session's new cookie.
+        """
+        if self.visitor.is_recent:
+            return None
+        form, error = await self.request.form(), None
+        if PASSWORD_AGAIN in form:
+            try:
+                token = await self.services.sessions.authenticate(
+                    self.visitor, str(form[PASSWORD_AGAIN]), self.address
+                )
+            except (WrongPassword, LoginThrottled) as refused:
+                error = refused
+            else:
+                self.keep(token)
+                return None
+        kept = [
+            (name, value)
+            for name, value in form.multi_items()
+            if isinstance(value, str) and name not in {FORM_TOKEN, PASSWORD_AGAIN}
+        ]
+        status = error.status if error else 200
+        return self.page("ask_again.html", status=status, kept=kept, error=error and error.message)
+
+    def keep(self, token: str) -> None:
+        """Gives the browser a session's token with the answer, and its pages the token of their forms."""
+        self.request.state.session_token = token
+        self._form_token = self.services.sessions.form_token(token)
+
+    @property
+    def address(self) -> str:
+        """The network address that the request came from."""
+        return self.request.client.host if self.request.client else ""
+
+    @property
+    def user_agent(self) -> str:
+        """What the browser says that it is."""
+        return self.request.headers.get("user-agent", "")
 
 
 class Visiting:
@@ -121,7 +154,8 @@ class Visiting:
         """Who asks."""
         token = request.cookies.get(COOKIE, "")
         visitor = await self._sessions.visitor(token)
-        form_token = self._sessions.form_token(token) if visitor else ""
+        # Also of a session that has ended, or its browser could not log in again.
+        form_token = self._sessions.form_token(token) if token else ""
         return Visit(request, self._services, self._pages, visitor, form_token)
 
     async def check_form(self, request: Http) -> None:
@@ -160,8 +194,26 @@ class Visiting:
 def go(request: Http, address: str) -> Response[str]:
     """Sends the browser to another page, also from a request that HTMX made."""
     if request.headers.get("hx-request"):
-        return Response("", headers={"HX-Redirect": address}, media_type=MediaType.HTML)
-    return Response("", status_code=303, headers={"Location": address}, media_type=MediaType.HTML)
+        response = Response("", headers={"HX-Redirect": address}, media_type=MediaType.HTML)
+    else:
+        response = Response("", status_code=303, headers={"Location": address}, media_type=MediaType.HTML)
+    return _with_session(request, response)
+
+
+def _with_session(request: Http, response: Response[str]) -> Response[str]:
+    """Adds the cookie of a session that this request began or renewed; no script can read it."""
+    if token := request.state.get("session_token"):
+        response.set_cookie(
+            Cookie(
+                COOKIE,
+                value=token,
+                httponly=True,
+                samesite="lax",
+                secure=request.url.scheme == "https",
+                max_age=int(LONGEST.total_seconds()),
+            )
+        )
+    return response
 
 
 def secure(response: Response[Any]) -> Response[Any]:

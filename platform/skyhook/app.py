@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
+from typing import Any
 
 import strawberry
-from litestar import Litestar
-from litestar.types import ControllerRouterHandler
+from litestar import Litestar, Request, Response, Router
+from litestar.exceptions import NotFoundException
+from litestar.exceptions.responses import create_exception_response
+from litestar.types import ControllerRouterHandler, ExceptionHandler
 
 from skyhook.accounts.graphql import AccountsMutation, AccountsQuery
 from skyhook.artifacts.graphql import ArtifactsMutation, ArtifactsQuery
@@ -19,6 +22,7 @@ from skyhook.health import health_routes
 from skyhook.http.routes import artifact_routes, plugin_routes
 from skyhook.jobs.graphql import JobsMutation, JobsQuery, JobsSubscription
 from skyhook.keys.graphql import KeysMutation
+from skyhook.plugins.graphql import PluginsMutation, PluginsQuery
 from skyhook.plugins.host import PluginHost
 from skyhook.services import Services
 from skyhook.webhooks.graphql import WebhooksMutation, WebhooksQuery
@@ -32,6 +36,7 @@ CORE = (
     Fields("billing", query=BillingQuery),
     Fields("jobs", query=JobsQuery, mutation=JobsMutation, subscription=JobsSubscription),
     Fields("keys", mutation=KeysMutation),
+    Fields("plugins", query=PluginsQuery, mutation=PluginsMutation),
     Fields("webhooks", query=WebhooksQuery, mutation=WebhooksMutation),
 )
 
@@ -60,9 +65,27 @@ def mounted_routes(services: Services) -> list[ControllerRouterHandler]:
     return [handler for mount in mounts for handler in mount.load()(services)]
 
 
+def unknown_addresses(routes: Sequence[ControllerRouterHandler]) -> ExceptionHandler[Any]:
+    """Answers addresses that nothing serves, below a router that answers errors as that router does."""
+    answers = {
+        f"{route.path}/": route.exception_handlers[Exception]
+        for route in routes
+        if isinstance(route, Router) and Exception in route.exception_handlers
+    }
+
+    def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        for start, answer_error in answers.items():
+            if request.url.path.startswith(start):
+                return answer_error(request, error)
+        return create_exception_response(request, error)
+
+    return answer
+
+
 def create_app(services: Services) -> Litestar:
     """The application over started services; closing it closes them."""
     schema = compose_schema(services.plugins)
+    mounted = mounted_routes(services)
 
     @asynccontextmanager
     async def closing(_app: Litestar) -> AsyncGenerator[None, None]:
@@ -73,15 +96,16 @@ def create_app(services: Services) -> Litestar:
         route_handlers=[
             *graphql_routes(
                 schema,
-                authenticate=services.authentication.authenticate,
+                authenticate=services.authenticate,
                 rate_budget=services.rate_limits,
                 services=services,
             ),
             *artifact_routes(services),
             *plugin_routes(services),
             *health_routes(services),
-            *mounted_routes(services),
+            *mounted,
         ],
+        exception_handlers={NotFoundException: unknown_addresses(mounted)},
         lifespan=[closing],
         openapi_config=None,
         logging_config=None,  # its own hands records to a thread, and those of the last moment are lost

@@ -39,6 +39,12 @@ class Configuration:
     """How many of them, on all servers, are one organization's (`SKYHOOK_JOBS_PER_ORGANIZATION`)."""
     webhooks_allow_private: bool = False
     """Whether webhooks may use http and private networks (`SKYHOOK_WEBHOOKS_ALLOW_PRIVATE`, default no)."""
+    smtp_url: str | None = None
+    """Where mail goes (`SKYHOOK_SMTP_URL`); none for the data folder's `mail/`."""
+    mail_from: str = "skyhook@localhost"
+    """Who mail is from (`SKYHOOK_MAIL_FROM`)."""
+    signup_is_open: bool = False
+    """Whether anybody may make an account (`SKYHOOK_SIGNUP`: `open`, or `closed`, the default)."""
 
     @classmethod
     def from_environment(cls) -> Configuration:
@@ -51,6 +57,9 @@ class Configuration:
         allow_private = os.environ.get("SKYHOOK_WEBHOOKS_ALLOW_PRIVATE") or "false"
         if allow_private not in ("true", "false"):
             raise ValueError(f"SKYHOOK_WEBHOOKS_ALLOW_PRIVATE must be true or false, not {allow_private!r}")
+        signup = os.environ.get("SKYHOOK_SIGNUP") or "closed"
+        if signup not in ("open", "closed"):
+            raise ValueError(f"SKYHOOK_SIGNUP must be open or closed, not {signup!r}")
         return cls(
             data=data,
             port=int(port),
@@ -71,7 +80,16 @@ class Configuration:
                 "SKYHOOK_JOBS_PER_ORGANIZATION", os.environ.get("SKYHOOK_JOBS_PER_ORGANIZATION"), 2
             ),
             webhooks_allow_private=allow_private == "true",
+            smtp_url=_smtp_url(os.environ.get("SKYHOOK_SMTP_URL")),
+            mail_from=os.environ.get("SKYHOOK_MAIL_FROM") or "skyhook@localhost",
+            signup_is_open=signup == "open",
         )
+
+    @property
+    def address(self) -> str:
+        """What links in mails begin with: never what a request claims that the server is called."""
+        host = "localhost" if self.host in ("0.0.0.0", "::", "127.0.0.1") else self.host  # noqa: S104
+        return self.public_url or f"http://{host}:{self.port}"
 
     def secret(self) -> bytes:
         """The instance's 32-byte secret that keys are hashed with.
@@ -109,6 +127,16 @@ def _public_url(text: str | None) -> str | None:
     if not text.startswith(("http://", "https://")) or not urlsplit(text).netloc:
         raise ValueError(f"SKYHOOK_PUBLIC_URL must be such as https://api.example.com, not {text!r}")
     return text.rstrip("/")
+
+
+def _smtp_url(text: str | None) -> str | None:
+    if not text:
+        return None
+    url = urlsplit(text)
+    if url.scheme not in ("smtp", "starttls", "smtps") or not url.hostname:
+        # Not shown as it is: it may have a password.
+        raise ValueError("SKYHOOK_SMTP_URL must be such as starttls://user:password@mail.example.com:587")
+    return text
 
 
 def write_once(path: Path, text: str) -> None:

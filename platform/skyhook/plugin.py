@@ -28,6 +28,7 @@ from skyhook.operations.asks import Ask, Asks
 from skyhook.operations.caller import Caller
 from skyhook.operations.run import Answer, Asked, Call, Operations
 from skyhook.plugins.commands import WithServices
+from skyhook.plugins.configuring import plugin_settings
 from skyhook.plugins.manifest import (
     API,
     AskSpec,
@@ -39,12 +40,14 @@ from skyhook.plugins.manifest import (
     Scope,
     WebSocketRoute,
 )
+from skyhook.plugins.settings import SECRET
 from skyhook.plugins.websocket import WebSocket
 
 __all__ = [
     "API",
     "JSON",
     "NAMING",
+    "SECRET",
     "TYPES",
     "AccountBalance",
     "Answer",
@@ -105,5 +108,6 @@ __all__ = [
     "node_uuid",
     "now",
     "paginate",
+    "plugin_settings",
     "submit_job",
 ]

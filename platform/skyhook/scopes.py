@@ -17,7 +17,7 @@ WEBHOOKS_WRITE = "webhooks:write"
 
 CORE_SCOPES = (
     Scope(ACCOUNT_READ, "See the organization and its members"),
-    Scope(ACCOUNT_WRITE, "Change members and their roles"),
+    Scope(ACCOUNT_WRITE, "Change members and their roles, switch plugins on and off"),
     Scope(ARTIFACTS_READ, "See the organization's artifacts and link to them"),
     Scope(ARTIFACTS_WRITE, "Upload and delete artifacts"),
     Scope(JOBS_READ, "See jobs and what they made"),

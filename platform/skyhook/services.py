@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http.cookies import Morsel, SimpleCookie
 
+from skyhook.accounts.audit import AuditLog
+from skyhook.accounts.invitations import Invitations
+from skyhook.accounts.recovery import Recovery
 from skyhook.accounts.service import Accounts
-from skyhook.accounts.sessions import Sessions
+from skyhook.accounts.sessions import COOKIE, Sessions
+from skyhook.accounts.sign_up import SignUps
 from skyhook.artifacts.provenance import Notary
 from skyhook.artifacts.service import Artifacts
 from skyhook.billing import Billing
@@ -14,14 +19,20 @@ from skyhook.compute.backend import Compute
 from skyhook.compute.local import LocalCompute
 from skyhook.configuration import Configuration
 from skyhook.database import Database
+from skyhook.graphql.head import Head
 from skyhook.jobs.runner import Tools
 from skyhook.jobs.service import Jobs
 from skyhook.keys.authentication import Authentication
 from skyhook.keys.rate import RateLimits
 from skyhook.keys.service import Keys
+from skyhook.mail.service import Mail
 from skyhook.operations.asks import Asks
+from skyhook.operations.caller import Caller
 from skyhook.operations.run import Operations
+from skyhook.plugins.configuring import PluginSettings
+from skyhook.plugins.failures import Failures
 from skyhook.plugins.host import PluginHost
+from skyhook.plugins.switches import Switches
 from skyhook.scopes import CORE_SCOPES
 from skyhook.webhooks.service import Webhooks
 
@@ -33,8 +44,16 @@ class Services:
     configuration: Configuration
     database: Database
     plugins: PluginHost
+    switches: Switches
+    settings: PluginSettings
+    failures: Failures
     accounts: Accounts
     sessions: Sessions
+    mail: Mail
+    sign_ups: SignUps
+    recovery: Recovery
+    invitations: Invitations
+    audit_log: AuditLog
     artifacts: Artifacts
     notary: Notary
     authentication: Authentication
@@ -62,15 +81,28 @@ class Services:
         artifacts = Artifacts(database, configuration, secret)
         notary = Notary(configuration)
         webhooks = Webhooks(database, secret, allow_private=configuration.webhooks_allow_private)
-        operations = Operations(billing, compute, plugins.operations)
+        switches = Switches(database, plugins, authentication.forget_organization)
+        settings = PluginSettings(database, secret, plugins)
+        failures = Failures(database)
+        operations = Operations(billing, compute, plugins.operations, failures)
         asks = Asks(operations, catalogue, plugins.operations)
-        tools = Tools(artifacts, notary, catalogue, compute, asks, authentication.caller_of)
+        caller_of = authentication.caller_of
+        tools = Tools(artifacts, notary, catalogue, compute, asks, caller_of, switches, settings, failures)
+        mail = Mail(configuration.smtp_url, configuration.mail_from, configuration.data / "mail")
         return cls(
             configuration=configuration,
             database=database,
             plugins=plugins,
+            switches=switches,
+            settings=settings,
+            failures=failures,
             accounts=Accounts(database),
             sessions=Sessions(database, secret, scopes),
+            mail=mail,
+            sign_ups=SignUps(database, configuration, secret, mail, billing),
+            recovery=Recovery(database, configuration, secret, mail),
+            invitations=Invitations(database, configuration, secret, mail),
+            audit_log=AuditLog(database),
             artifacts=artifacts,
             notary=notary,
             authentication=authentication,
@@ -85,11 +117,24 @@ class Services:
             webhooks=webhooks,
         )
 
+    async def authenticate(self, head: Head) -> Caller | None:
+        """Who sends a request: a key, or a page in the name of who is logged in; None where it names nobody.
+
+        Raises what `Authentication.authenticate` raises, SessionEnded or NotFound.
+        """
+        if head.authorization is None and head.organization is not None:
+            cookies: dict[str, Morsel[str]] = SimpleCookie(head.cookie)
+            token = cookies[COOKIE].value if COOKIE in cookies else None
+            return await self.sessions.caller_of(token, head.organization)
+        return await self.authentication.authenticate(head.authorization, head.client_address)
+
     async def start(self) -> None:
         """Starts what works in the background. The database must be up to date."""
+        await self.settings.start()
         await self.seed_prices()
         await self.billing.start()
         await self.authentication.start()
+        await self.failures.start()
         await self.artifacts.start()
         await self.compute.start()
         await self.webhooks.start()
@@ -102,10 +147,13 @@ class Services:
 
     async def close(self) -> None:
         """Ends what works in the background; every call that was served is charged first."""
+        await self.mail.close()
         await self.jobs.close()
         await self.compute.close()
         await self.webhooks.close()
         await self.billing.close()
         await self.artifacts.close()
+        await self.failures.close()
+        await self.settings.close()
         await self.authentication.close()
         await self.database.close()

@@ -106,9 +106,9 @@ async def test_a_change_of_a_member_is_in_the_audit_log(database: Database) -> N
     await accounts.remove_member(caller, member)
     async with database.read() as session:
         events = (await session.scalars(select(AuditEvent).order_by(AuditEvent.created_at))).all()
-    assert [event.action for event in events] == ["member.role_set", "member.removed"]
-    assert events[0].details == {"role": "admin", "before": "developer"}
-    assert events[0].user_id == caller.user_id
+    assert [event.action for event in events] == ["organization.created", "member.role_set", "member.removed"]
+    assert events[1].details == {"role": "admin", "before": "developer"}
+    assert events[1].user_id == caller.user_id
 
 
 async def test_another_organizations_member_cannot_be_seen(database: Database) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import time
+from base64 import b64decode
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -16,6 +17,16 @@ import httpx
 from websockets.sync.client import ClientConnection, connect
 
 START_S = 30
+TABS = 150
+KEYS = {
+    "Tab": (9, ""),
+    "Enter": (13, "\r"),
+    "Escape": (27, ""),
+    "ArrowDown": (40, ""),
+    "ArrowUp": (38, ""),
+    " ": (32, " "),
+    "k": (75, ""),
+}
 
 
 class Chromium:
@@ -41,6 +52,7 @@ class Chromium:
         pages = httpx.get(f"http://127.0.0.1:{port}/json").json()
         address = next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page")
         self._socket: ClientConnection = self._open.enter_context(connect(address, max_size=None))
+        self._call("Page.enable")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -66,11 +78,45 @@ class Chromium:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
+    def appear(self, *, dark: bool = False, width: int = 1180) -> None:
+        """Takes a colour scheme and a width in pixels."""
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self._call("Emulation.setEmulatedMedia", features=scheme)
+        self._call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False
+        )
+
+    def tab_to(self, selector: str) -> None:
+        """Presses Tab until an element has the focus, as somebody without a mouse does."""
+        for _ in range(TABS):
+            if self.run(f"document.activeElement.matches({json.dumps(selector)})"):
+                return
+            self.press("Tab")
+        raise AssertionError(f"Tab does not lead to {selector}")
+
+    def type(self, text: str) -> None:
+        """Writes into what has the focus."""
+        self._call("Input.insertText", text=text)
+
+    def press(self, key: str, *, control: bool = False) -> None:
+        """Presses a key, with Control or alone, and lets it go."""
+        code, text = KEYS[key]
+        known: dict[str, Any] = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 2 if control else 0}
+        self._call("Input.dispatchKeyEvent", type="keyDown", text=text, **known)
+        self._call("Input.dispatchKeyEvent", type="keyUp", **known)
+
+    def screenshot(self) -> bytes:
+        """What is seen, as a PNG."""
+        return b64decode(self._call("Page.captureScreenshot", format="png")["data"])
+
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
             message = json.loads(self._socket.recv(timeout=START_S))
+            if message.get("method") == "Page.javascriptDialogOpening":
+                yes = {"method": "Page.handleJavaScriptDialog", "params": {"accept": True}}
+                self._socket.send(json.dumps({"id": next(self._numbers)} | yes))
             if message.get("id") == number:
                 assert "error" not in message, message
                 return message["result"]  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ ADMINISTRATOR = "admin@localhost"
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("console"))
+    server = Server(tmp_path_factory.mktemp("console"), environment={"SKYHOOK_VOICE_IDLE_S": "120"})
     server.prepare()
     server.start()
     yield server
@@ -28,7 +28,7 @@ def password(server: Server) -> str:
 
 def browser(server: Server) -> httpx.Client:
     """A client that follows no redirect and says where its forms come from, as a browser does."""
-    return httpx.Client(base_url=server.address, headers={"Sec-Fetch-Site": "same-origin"})
+    return httpx.Client(base_url=server.address, headers={"Sec-Fetch-Site": "same-origin"}, timeout=60)
 
 
 def log_in(client: httpx.Client, email: str, secret: str, **more: str) -> httpx.Response:

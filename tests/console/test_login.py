@@ -10,7 +10,19 @@ import pytest
 from tests.console.conftest import ADMINISTRATOR, browser, log_in, password
 from tests.serving import Server
 
-PAGES = ["", "/keys", "/keys/new", "/usage", "/usage.csv"]
+PAGES = [
+    "",
+    "/keys",
+    "/keys/new",
+    "/usage",
+    "/usage.csv",
+    "/plugins",
+    "/plugins/probe",
+    "/members",
+    "/audit",
+    "/audit.csv",
+    "/organization",
+]
 
 
 def form_token(client: httpx.Client) -> str:
@@ -72,6 +84,17 @@ def test_each_login_makes_a_session_of_its_own_and_ends_the_one_before(server: S
     with browser(server) as again:
         again.cookies.set("skyhook_session", first)
         assert again.get("/console").headers["location"].startswith("/console/login")
+
+
+def test_a_browser_whose_session_has_ended_can_log_in_again(server: Server) -> None:
+    with browser(server) as client:
+        client.cookies.set("skyhook_session", "of-a-session-that-has-ended", domain="127.0.0.1")
+        page = client.get("/console/login").text
+        found = re.search(r'name="form_token" value="(\w+)"', page)
+        assert found, page
+        again = log_in(client, ADMINISTRATOR, password(server), form_token=found[1])
+        assert again.status_code == 303
+        assert client.get("/console/account").status_code == 200
 
 
 def test_a_session_can_be_ended_from_another_browser(server: Server, client: httpx.Client) -> None:

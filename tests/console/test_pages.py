@@ -93,7 +93,20 @@ def test_usage_of_a_wrong_period_or_group_is_refused(client: httpx.Client, query
     assert client.get(f"/console/o/first/usage?{query}").status_code == 400
 
 
-@pytest.mark.parametrize("page", ["", "/keys", "/keys/new", "/usage?days=90"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "",
+        "/keys",
+        "/keys/new",
+        "/usage?days=90",
+        "/plugins",
+        "/plugins/chat",
+        "/members",
+        "/audit",
+        "/organization",
+    ],
+)
 def test_a_page_with_all_it_loads_is_under_60_kb(client: httpx.Client, page: str) -> None:
     answer = client.get(f"/console/o/first{page}")
     size = len(answer.content)
@@ -105,8 +118,11 @@ def test_a_page_with_all_it_loads_is_under_60_kb(client: httpx.Client, page: str
 
 
 def test_an_unknown_address_is_told_as_a_page(client: httpx.Client) -> None:
-    answer = client.get("/console/o/first/nothing")
-    assert answer.status_code == 404
+    for address in ("/console/nothing", "/console/o/first/nothing", "/console/o/first/keys/new/nothing"):
+        answer = client.get(address)
+        assert answer.status_code == 404
+        assert "There is nothing at this address." in answer.text
+        assert "script-src 'self'" in answer.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize(

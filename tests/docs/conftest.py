@@ -31,7 +31,8 @@ def plugin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     name, version = project["name"], project["version"]
     info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    about = f"Name: {name}\nVersion: {version}\nSummary: {project['description']}\n"
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\n{about}")
     points = project["entry-points"]["skyhook.plugins"]
     lines = [f"{plugin} = {value}" for plugin, value in points.items()]
     (info / "entry_points.txt").write_text("\n".join(["[skyhook.plugins]", *lines, ""]))

@@ -184,6 +184,7 @@ def test_every_block_of_a_page_works(page: Path, server: Server, member_id: str,
 
 def test_the_plugin_of_its_page_is_sound(server: Server) -> None:
     assert "greeting" in server.command("plugins", "list")
+    server.command("plugins", "check", "greeting")
 
 
 def test_pages_are_found() -> None:

@@ -17,6 +17,7 @@ from skyhook.compute.errors import FunctionReported
 from skyhook.errors import SkyhookError
 from skyhook.graphql.errors import internal_refusal
 from skyhook.plugins.host import PluginHost
+from skyhook.plugins.settings import settings_of
 from skyhook.webhooks.events import EVENT_TYPES
 
 ROW = re.compile(r"^\| `([A-Z][A-Z_]+)` \| (\d{3}) \| (yes|no) \|", re.MULTILINE)
@@ -85,10 +86,13 @@ def test_a_command_named_in_a_sentence_exists(page: Path) -> None:
         command(line.split(), f"{page.name}: {line}")
 
 
-def test_the_variables_of_the_operators_guide_are_those_of_the_configuration() -> None:
+def test_the_variables_of_the_operators_guide_are_those_of_the_core_and_of_the_built_in_plugins() -> None:
     source = Path(skyhook.__path__[0], "configuration.py").read_text()
     rows = re.findall(r"^\| `(SKYHOOK_\w+)` \|", (ROOT / "docs" / "operators.md").read_text(), re.MULTILINE)
-    assert set(rows) == set(re.findall(r'environ\.get\("(SKYHOOK_\w+)"\)', source))
+    of_plugins = {
+        setting.variable for plugin in PluginHost.discover().loaded for setting in settings_of(plugin)
+    }
+    assert set(rows) == set(re.findall(r'environ\.get\("(SKYHOOK_\w+)"\)', source)) | of_plugins
 
 
 def test_the_events_of_the_api_guide_are_those_that_are_published() -> None:

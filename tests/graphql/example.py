@@ -14,6 +14,7 @@ from skyhook.errors import InvalidInput, SkyhookError
 from skyhook.graphql.connections import Connection, Edge
 from skyhook.graphql.context import Info
 from skyhook.graphql.cost import page_size
+from skyhook.graphql.head import Head
 from skyhook.graphql.nodes import GlobalID, Node
 from skyhook.graphql.scalars import JSON, BigInt
 from skyhook.graphql.schema import Fields, compose
@@ -64,10 +65,10 @@ class Budget:
         self.returned += points
 
 
-async def authenticate(authorization: str | None, client_address: str) -> Caller | None:
-    if authorization is None:
+async def authenticate(head: Head) -> Caller | None:
+    if head.authorization is None:
         return None
-    if authorization != KEY["Authorization"]:
+    if head.authorization != KEY["Authorization"]:
         raise KeyInvalid("This key does not exist. Create one in the console.")
     return CALLER
 

@@ -54,7 +54,9 @@ class Session:
         self._failed: list[tuple[str, str]] = []
         """Navigations of the page that failed: URL and Chromium's reason."""
         self._lost: tuple[str, str] | None = None
-        """The code and the message of a page that crashed or hung during the action."""
+        """The code and the message of a page that was found crashed or hung in the action."""
+        self._crashed: Page | None = None
+        """The page that crashed last, in an action or between two."""
 
     async def open(self, playwright: Playwright, url: str) -> Outcome:
         """Starts the browser at a URL. Raises FunctionError as `launch` does."""
@@ -164,7 +166,7 @@ class Session:
     async def _stop_loading(self) -> None:
         """Gives up a navigation that began and does not come."""
         assert self._context is not None
-        if self._lost:
+        if self._lost or self._current is self._crashed:
             return
         self._lost = ("PAGE_UNREACHABLE", "The next page did not come and was given up.")
         with suppress(Exception):
@@ -174,7 +176,9 @@ class Session:
 
     async def _replace(self) -> None:
         assert self._context is not None
-        if self._lost is None or self._lost[0] != "PAGE_CRASHED":
+        if self._current is self._crashed:
+            self._lost = ("PAGE_CRASHED", f"The page crashed and was closed. {_GO_ON}")
+        else:
             self._lost = ("PAGE_UNRESPONSIVE", f"The page did not answer and was closed. {_GO_ON}")
         before, self._page = self._current, None
         self._adopt(await self._context.new_page())
@@ -190,8 +194,7 @@ class Session:
         page.on("download", lambda _: self._note("A download was refused: tasks have none."))
 
     def _on_crash(self, page: Page) -> None:
-        if page is self._page:
-            self._lost = ("PAGE_CRASHED", f"The page crashed and was closed. {_GO_ON}")
+        self._crashed = page
 
     def _on_close(self, page: Page) -> None:
         assert self._context is not None

@@ -1,6 +1,6 @@
 """Errors of accounts."""
 
-from skyhook.errors import SkyhookError
+from skyhook.errors import Forbidden, SkyhookError
 
 
 class EmailTaken(SkyhookError):
@@ -22,6 +22,13 @@ class LoginFailed(SkyhookError):
     status = 401
 
 
+class SessionEnded(SkyhookError):
+    """A page asks in the name of somebody who is not logged in any more."""
+
+    code = "SESSION_ENDED"
+    status = 401
+
+
 class LoginThrottled(SkyhookError):
     """Too many logins were refused for this e-mail address, or from this network address."""
 
@@ -30,7 +37,53 @@ class LoginThrottled(SkyhookError):
     retryable = True
 
 
+class AdministratorNeeded(Forbidden):
+    """Only an administrator of the instance may do this."""
+
+    code = "ADMINISTRATOR_NEEDED"
+
+
 class LastOwner(SkyhookError):
     """An organization always keeps one owner."""
 
     code = "LAST_OWNER"
+
+
+class MailThrottled(SkyhookError):
+    """Too many mails were asked for, for this e-mail address or from this network address."""
+
+    code = "MAIL_THROTTLED"
+    status = 429
+    retryable = True
+
+
+class SignUpClosed(SkyhookError):
+    """The operator of this instance makes its accounts."""
+
+    code = "SIGN_UP_CLOSED"
+    status = 403
+
+
+class LinkExpired(SkyhookError):
+    """A link of a mail is too old, was used before, or was never sent."""
+
+    code = "LINK_EXPIRED"
+    status = 404
+
+
+class RoleTooHigh(Forbidden):
+    """Nobody gives or takes a role above their own."""
+
+    code = "ROLE_TOO_HIGH"
+
+
+class AlreadyMember(SkyhookError):
+    """This person is a member already."""
+
+    code = "ALREADY_MEMBER"
+
+
+class WrongPassword(SkyhookError):
+    """The password that somebody who is logged in gave is not theirs."""
+
+    code = "WRONG_PASSWORD"

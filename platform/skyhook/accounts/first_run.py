@@ -19,7 +19,7 @@ from skyhook.operations.caller import Caller
 ADMINISTRATOR = "admin@localhost"
 SLUG = "first"
 STARTING_CREDIT = 5_000_000_000
-"""Nano-dollars: 5 dollars."""
+"""Nano-dollars that the first organization, and each of a new account, begins with: 5 dollars."""
 
 
 @dataclass(frozen=True, slots=True)

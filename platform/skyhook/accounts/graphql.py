@@ -85,6 +85,34 @@ class Member(ByUuid, Node):
         return _members(info.context.caller.organization_id).where(models.Member.id.in_(ids))
 
 
+@strawberry.type(description="A mail that asks somebody to become a member.")
+class Invitation(ByUuid, Node):
+    """An invitation into the caller's organization."""
+
+    id: strawberry.relay.NodeID[str]
+    email: str
+    role: Role
+    created_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, invitation: models.Invitation) -> Invitation:
+        """The GraphQL form of a row."""
+        return cls(
+            id=str(invitation.id),
+            email=invitation.email,
+            role=Role(invitation.role),
+            created_at=invitation.created_at,
+            expires_at=invitation.expires_at,
+        )
+
+    @classmethod
+    def rows(cls, info: Info, ids: Sequence[UUID]) -> Select[Any]:
+        """Invitations into the caller's organization."""
+        info.context.caller.require(ACCOUNT_WRITE)
+        return _invitations(info.context.caller.organization_id).where(models.Invitation.id.in_(ids))
+
+
 @strawberry.type(description="Who owns keys, credit and usage.")
 class Organization(ByUuid, Node):
     """The caller's organization."""
@@ -125,6 +153,22 @@ class Organization(ByUuid, Node):
         async with info.context.services.database.read() as session:
             page = Page(first, after, last, before)
             return await paginate(session, _members(UUID(self.id)), page, order, Member.of)
+
+    @strawberry.field(description="The invitations that were not accepted yet, newest first.")
+    async def invitations(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[Invitation]:
+        """A page of invitations."""
+        info.context.caller.require(ACCOUNT_WRITE)
+        order = Order(models.Invitation.created_at, models.Invitation.id, descending=True)
+        async with info.context.services.database.read() as session:
+            page = Page(first, after, last, before)
+            return await paginate(session, _invitations(UUID(self.id)), page, order, Invitation.of)
 
     @strawberry.field(description="The keys, newest first.")
     async def keys(
@@ -230,6 +274,7 @@ class AccountsQuery:
         return Viewer(scopes=sorted(info.context.caller.scopes))
 
 
+InvitationId = Annotated[GlobalID, strawberry.argument(description="The invitation's id.")]
 MemberId = Annotated[GlobalID, strawberry.argument(description="The member's id.")]
 
 
@@ -251,6 +296,34 @@ class AccountsMutation:
         info.context.caller.require(ACCOUNT_WRITE)
         await info.context.services.accounts.remove_member(info.context.caller, node_uuid(id, "Member", "id"))
         return id
+
+    @strawberry.mutation(description="Invites somebody by mail; one who is invited already gets a new link.")
+    async def member_invite(self, info: Info, email: str, role: Role) -> Invitation:
+        """A new invitation."""
+        info.context.caller.require(ACCOUNT_WRITE)
+        invitations = info.context.services.invitations
+        return Invitation.of(await invitations.create(info.context.caller, email, models.Role(role.value)))
+
+    @strawberry.mutation(description="Sends an invitation with a new link; the one before ends.")
+    async def invitation_resend(self, info: Info, id: InvitationId) -> Invitation:
+        """The invitation, for seven days from now."""
+        info.context.caller.require(ACCOUNT_WRITE)
+        invitation_id = node_uuid(id, "Invitation", "id")
+        return Invitation.of(
+            await info.context.services.invitations.resend(info.context.caller, invitation_id)
+        )
+
+    @strawberry.mutation(description="Withdraws an invitation; gives back its id.")
+    async def invitation_revoke(self, info: Info, id: InvitationId) -> GlobalID:
+        """Ends an invitation."""
+        info.context.caller.require(ACCOUNT_WRITE)
+        invitation_id = node_uuid(id, "Invitation", "id")
+        await info.context.services.invitations.revoke(info.context.caller, invitation_id)
+        return id
+
+
+def _invitations(organization_id: UUID) -> Select[Any]:
+    return select(models.Invitation).where(models.Invitation.organization_id == organization_id)
 
 
 def _members(organization_id: UUID) -> Select[Any]:

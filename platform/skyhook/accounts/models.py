@@ -75,6 +75,8 @@ class Session(Identified, Base):
     user_agent: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)
     used_at: Mapped[datetime] = mapped_column(default=now)
+    authenticated_at: Mapped[datetime] = mapped_column(default=now)
+    """When the user last gave a password or a passkey."""
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
@@ -90,6 +92,59 @@ class LoginFailure(Identified, Base):
     email: Mapped[str] = mapped_column(String(320))
     address: Mapped[str] = mapped_column(String(45))
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class MailRequest(Identified, Base):
+    """A mail that somebody who was not logged in asked for, for a while: counted as failed logins are."""
+
+    __tablename__ = "mail_requests"
+    __table_args__ = (
+        Index("ix_mail_requests_email", "email", "created_at"),
+        Index("ix_mail_requests_address", "address", "created_at"),
+    )
+
+    email: Mapped[str] = mapped_column(String(320))
+    address: Mapped[str] = mapped_column(String(45))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class SignUp(Identified, Base):
+    """An account that is made when its e-mail address is confirmed; there is no user before."""
+
+    __tablename__ = "sign_ups"
+
+    email: Mapped[str] = mapped_column(String(320))
+    password_hash: Mapped[str] = mapped_column(String(200))
+    organization_name: Mapped[str] = mapped_column(String(200))
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class PasswordReset(Identified, Base):
+    """A link by which a user chooses a new password, once."""
+
+    __tablename__ = "password_resets"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Invitation(Identified, Base):
+    """A link by which the owner of an e-mail address becomes a member, once."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (UniqueConstraint("organization_id", "email"),)
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    email: Mapped[str] = mapped_column(String(320))
+    role: Mapped[str] = mapped_column(String(20))
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    invited_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime] = mapped_column()
+
+    organization: Mapped[Organization] = relationship(lazy="raise")
 
 
 class AuditEvent(Identified, Base):

@@ -10,14 +10,23 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from skyhook.errors import InvalidInput
 
 MINIMUM_LENGTH = 10
+MAXIMUM_LENGTH = 1000
 
 _hasher = PasswordHasher()
 
 
+def check_password(password: str) -> None:
+    """Raises InvalidInput for a password that is too short, or too long to be one."""
+    if not MINIMUM_LENGTH <= len(password) <= MAXIMUM_LENGTH:
+        raise InvalidInput(
+            f"A password needs at least {MINIMUM_LENGTH} characters, and at most {MAXIMUM_LENGTH}.",
+            field="password",
+        )
+
+
 def hash_password(password: str) -> str:
-    """The password's hash. Raises InvalidInput for one that is too short."""
-    if len(password) < MINIMUM_LENGTH:
-        raise InvalidInput(f"A password needs at least {MINIMUM_LENGTH} characters.", field="password")
+    """The password's hash. Raises InvalidInput as `check_password` does."""
+    check_password(password)
     return _hasher.hash(password)
 
 

@@ -25,3 +25,13 @@ def scopes_of(role: Role, known: Iterable[str]) -> frozenset[str]:
             return _OF_BILLING
         case Role.VIEWER:
             return frozenset(scope for scope in known if scope.endswith(":read"))
+
+
+MAY = {
+    Role.OWNER: "Everything, and make others owners.",
+    Role.ADMIN: "Everything, but not change or remove owners.",
+    Role.DEVELOPER: "Call the API, manage keys, jobs, artifacts and webhooks. See members.",
+    Role.BILLING: "See the balance, usage, keys and members.",
+    Role.VIEWER: "See everything, change nothing.",
+}
+"""The same in words, for people."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from skyhook.accounts import audit
-from skyhook.accounts.errors import EmailTaken, LastOwner, SlugTaken
+from skyhook.accounts.errors import EmailTaken, LastOwner, RoleTooHigh, SlugTaken
 from skyhook.accounts.models import Member, Organization, Role, User
 from skyhook.accounts.passwords import hash_password
 from skyhook.database import Database
@@ -33,12 +34,10 @@ class Accounts:
         self, email: str, name: str, password: str | None = None, *, is_instance_administrator: bool = False
     ) -> User:
         """A new user. Raises InvalidInput, or EmailTaken."""
-        email = email.strip().lower()
-        if not EMAIL.fullmatch(email):
-            raise InvalidInput(f"{email!r} is not an e-mail address.", field="email")
+        email = checked_email(email)
         user = User(
             email=email,
-            name=_name(name),
+            name=checked_name(name),
             password_hash=hash_password(password) if password is not None else None,
             is_instance_administrator=is_instance_administrator,
         )
@@ -55,12 +54,14 @@ class Accounts:
             raise InvalidInput(
                 "A slug is 1 to 63 lower-case letters, digits and inner hyphens.", field="slug"
             )
-        organization = Organization(name=_name(name), slug=slug)
+        organization = Organization(name=checked_name(name), slug=slug)
         try:
             async with self._database.write() as session:
                 session.add(organization)
                 await session.flush()
                 session.add(Member(organization_id=organization.id, user_id=owner_id, role=Role.OWNER))
+                owner = Caller(organization.id, owner_id, None, frozenset({"*"}))
+                audit.record(session, owner, "organization.created", organization.id, name=organization.name)
         except IntegrityError as error:
             raise SlugTaken(
                 f"An organization with the slug {slug!r} exists already.", field="slug"
@@ -91,31 +92,85 @@ class Accounts:
             raise NotFound(f"There is no user with the address {email!r}.")
         return user
 
+    async def set_instance_administrator(self, email: str, is_administrator: bool) -> None:
+        """Lets a user change the whole instance in the console, or no longer. Raises NotFound."""
+        user = await self.user_named(email)
+        async with self._database.write() as session:
+            user.is_instance_administrator = is_administrator
+            await session.merge(user)
+
     async def users(self, ids: Sequence[UUID]) -> dict[UUID, User]:
         """Users by id, as many as exist."""
         async with self._database.read() as session:
             found = await session.scalars(select(User).where(User.id.in_(ids)))
             return {user.id: user for user in found}
 
+    async def rename(self, caller: Caller, name: str) -> Organization:
+        """Gives the organization another name; its slug stays. Raises InvalidInput, or NotFound."""
+        name = checked_name(name)
+        async with self._database.write() as session:
+            organization = await session.get(Organization, caller.organization_id)
+            if organization is None:
+                raise NotFound("There is no such organization.")
+            if organization.name != name:
+                before, organization.name = organization.name, name
+                audit.record(
+                    session, caller, "organization.renamed", organization.id, name=name, before=before
+                )
+        return organization
+
+    async def members(self, caller: Caller) -> Sequence[Member]:
+        """The organization's members with their users, by the time they joined."""
+        query = select(Member).where(Member.organization_id == caller.organization_id)
+        async with self._database.read() as session:
+            found = await session.scalars(
+                query.options(joinedload(Member.user)).order_by(Member.created_at, Member.id)
+            )
+            return found.all()
+
     async def set_role(self, caller: Caller, member_id: UUID, role: Role) -> Member:
-        """Gives a member another role. Raises NotFound, or LastOwner."""
+        """Gives a member another role. Raises NotFound, RoleTooHigh, or LastOwner."""
         async with self._database.write() as session:
             member = await _member(session, caller, member_id)
             if member.role == Role.OWNER and role != Role.OWNER:
                 await _require_another_owner(session, member)
+            await require_rank(session, caller, role, Role(member.role))
             audit.record(session, caller, "member.role_set", member.id, role=role, before=member.role)
             member.role = role
         return member
 
     async def remove_member(self, caller: Caller, member_id: UUID) -> UUID:
-        """Takes a member out of the organization. Raises NotFound, or LastOwner."""
+        """Takes a member out of the organization. Raises NotFound, RoleTooHigh, or LastOwner."""
         async with self._database.write() as session:
             member = await _member(session, caller, member_id)
             if member.role == Role.OWNER:
                 await _require_another_owner(session, member)
-            audit.record(session, caller, "member.removed", member.id, user_id=str(member.user_id))
+            await require_rank(session, caller, Role(member.role))
+            audit.record(session, caller, "member.removed", member.id, email=member.user.email)
             await session.delete(member)
         return member_id
+
+    async def leave(self, caller: Caller, member_id: UUID) -> None:
+        """Takes the caller out of the organization, whatever their role. Raises NotFound, or LastOwner."""
+        async with self._database.write() as session:
+            member = await _member(session, caller, member_id)
+            if member.user_id != caller.user_id:
+                raise NotFound("This is not your own place in the organization.")
+            if member.role == Role.OWNER:
+                await _require_another_owner(session, member)
+            audit.record(session, caller, "member.left", member.id, email=member.user.email)
+            await session.delete(member)
+
+
+async def require_rank(session: AsyncSession, caller: Caller, *roles: Role) -> None:
+    """Raises RoleTooHigh if one of the roles is above the one of the caller, or of who made its key."""
+    query = select(Member.role).where(
+        Member.user_id == caller.user_id, Member.organization_id == caller.organization_id
+    )
+    own = await session.scalar(query)
+    ranks = list(Role)
+    if own is None or any(ranks.index(role) < ranks.index(Role(own)) for role in roles):
+        raise RoleTooHigh("This needs a role that is at least as high. Ask somebody who has it.")
 
 
 async def _member(session: AsyncSession, caller: Caller, member_id: UUID) -> Member:
@@ -137,7 +192,22 @@ async def _require_another_owner(session: AsyncSession, member: Member) -> None:
         raise LastOwner("An organization needs an owner: make somebody else one first.")
 
 
-def _name(name: str) -> str:
+def checked_email(email: str) -> str:
+    """An e-mail address in lower case. Raises InvalidInput."""
+    email = email.strip().lower()
+    if len(email) > 320 or not EMAIL.fullmatch(email):
+        raise InvalidInput(f"{email[:320]!r} is not an e-mail address.", field="email")
+    return email
+
+
+def slug_of(name: str) -> str:
+    """A slug that says a name."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:63].rstrip("-") or "organization"
+
+
+def checked_name(name: str) -> str:
+    """A name without space around it. Raises InvalidInput."""
     name = name.strip()
     if not 1 <= len(name) <= 200:
         raise InvalidInput("A name has 1 to 200 characters.", field="name")

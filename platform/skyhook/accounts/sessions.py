@@ -6,31 +6,43 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
-from skyhook.accounts.errors import LoginFailed, LoginThrottled
-from skyhook.accounts.models import LoginFailure, Member, Role, Session, User
+from skyhook.accounts import audit
+from skyhook.accounts.errors import (
+    AdministratorNeeded,
+    LoginFailed,
+    LoginThrottled,
+    SessionEnded,
+    WrongPassword,
+)
+from skyhook.accounts.models import LoginFailure, MailRequest, Member, Role, Session, User
 from skyhook.accounts.passwords import verify_password
 from skyhook.accounts.roles import scopes_of
+from skyhook.accounts.throttle import THROTTLED_FOR, tried
 from skyhook.clock import now
 from skyhook.database import Database
 from skyhook.errors import NotFound
 from skyhook.operations.caller import Caller
+from skyhook.plugins.switches import disabled_plugins
 
+COOKIE = "skyhook_session"
+"""In which a browser keeps its session's token."""
 IDLE = timedelta(days=14)
 """A session ends when it was not used for so long,"""
 LONGEST = timedelta(days=90)
 """and so long after the login in any case."""
 USED_EVERY = timedelta(minutes=1)
 """How exactly it is known when a session was last used."""
-THROTTLED_FOR = timedelta(minutes=15)
+RECENT = timedelta(minutes=15)
+"""How long after a login dangerous acts need no other."""
 MOST_FAILURES_OF_EMAIL = 10
 MOST_FAILURES_OF_ADDRESS = 50
 
@@ -44,6 +56,13 @@ class Visitor:
     members: Sequence[Member]
     """By the organization's name, with the organizations."""
     known_scopes: frozenset[str]
+    disabled_plugins: Mapping[UUID, frozenset[str]]
+    """By organization."""
+
+    @property
+    def is_recent(self) -> bool:
+        """Whether the user has shown who they are so lately that dangerous acts need no more."""
+        return now() - self.session.authenticated_at < RECENT
 
     def member_of(self, slug: str) -> Member:
         """The user's place in an organization. Raises NotFound, also where there is no such organization."""
@@ -52,10 +71,16 @@ class Visitor:
                 return member
         raise NotFound("There is no such organization, or you are not a member of it.")
 
+    def require_instance_administrator(self) -> None:
+        """Raises AdministratorNeeded unless the user may change the whole instance."""
+        if not self.user.is_instance_administrator:
+            raise AdministratorNeeded("This needs an administrator of the whole instance: ask the operator.")
+
     def caller(self, member: Member) -> Caller:
         """The user, acting for an organization."""
         scopes = scopes_of(Role(member.role), self.known_scopes)
-        return Caller(member.organization_id, self.user.id, None, scopes)
+        disabled = self.disabled_plugins[member.organization_id]
+        return Caller(member.organization_id, self.user.id, None, scopes, disabled_plugins=disabled)
 
 
 class Sessions:
@@ -69,18 +94,17 @@ class Sessions:
     async def log_in(self, email: str, password: str, address: str, user_agent: str) -> str:
         """A new session's token. Raises LoginFailed, or LoginThrottled."""
         email = email.strip().lower()[:320]
-        await self._require_few_failures(email, address)
         async with self._database.read() as session:
             user = await session.scalar(select(User).where(User.email == email))
-        known_hash = user.password_hash if user else None
-        is_right = await asyncio.to_thread(verify_password, known_hash, password)
-        if user is None or not is_right:
-            async with self._database.write() as session:
-                session.add(LoginFailure(email=email, address=address))
+        if not await self._is_password(user, email, password, address) or user is None:
             raise LoginFailed("The e-mail address and the password do not belong together.")
+        return await self.open(user, address, user_agent)
+
+    async def open(self, user: User, address: str, user_agent: str) -> str:
+        """A new session's token, for a user who has just shown who they are."""
         token = secrets.token_urlsafe(32)
         async with self._database.write() as session:
-            await session.execute(delete(LoginFailure).where(LoginFailure.email == email))
+            await session.execute(delete(LoginFailure).where(LoginFailure.email == user.email))
             await _clear(session)
             session.add(
                 Session(
@@ -90,6 +114,26 @@ class Sessions:
                     user_agent=user_agent[:200],
                     expires_at=now() + IDLE,
                 )
+            )
+        return token
+
+    async def authenticate(self, visitor: Visitor, password: str, address: str) -> str:
+        """The session's new token, after its user gave the password again.
+
+        Raises WrongPassword, or LoginThrottled.
+        """
+        if not await self._is_password(visitor.user, visitor.user.email, password, address):
+            raise WrongPassword("This is not your password.", field="password")
+        return await self.renew(visitor)
+
+    async def renew(self, visitor: Visitor) -> str:
+        """The session's new token, after its user has shown once more who they are."""
+        token = secrets.token_urlsafe(32)
+        async with self._database.write() as session:
+            await session.execute(
+                update(Session)
+                .where(Session.id == visitor.session.id)
+                .values(token_hash=self._hash(token), authenticated_at=now())
             )
         return token
 
@@ -108,9 +152,20 @@ class Sessions:
                 select(Member).where(Member.user_id == user.id).options(joinedload(Member.organization))
             )
             by_name = sorted(members, key=lambda member: member.organization.name)
+            disabled = await disabled_plugins(session, [member.organization_id for member in by_name])
         if at - found.used_at > USED_EVERY:
             await self._use(found)
-        return Visitor(found, user, by_name, self._known_scopes)
+        return Visitor(found, user, by_name, self._known_scopes, disabled)
+
+    async def caller_of(self, token: str | None, slug: str) -> Caller:
+        """Who is logged in, acting for an organization.
+
+        Raises SessionEnded, or NotFound for an organization of which the user is no member.
+        """
+        visitor = await self.visitor(token)
+        if visitor is None:
+            raise SessionEnded("You are logged out. Log in again, in the console.")
+        return visitor.caller(visitor.member_of(slug))
 
     async def of_user(self, user_id: UUID) -> Sequence[Session]:
         """The sessions in which a user is logged in, last used first."""
@@ -129,24 +184,31 @@ class Sessions:
             if ended.first() is None:
                 raise NotFound("You have no such session.")
 
+    async def end_others(self, visitor: Visitor) -> None:
+        """Logs a user out everywhere else."""
+        async with self._database.write() as session:
+            await session.execute(
+                delete(Session).where(Session.user_id == visitor.user.id, Session.id != visitor.session.id)
+            )
+            await audit.record_of_user(session, visitor.user.id, "sessions.ended")
+
     def form_token(self, token: str) -> str:
         """What a form of a session carries, so that no other site can send it."""
         return hmac.digest(self._secret, b"form:" + token.encode(), hashlib.sha256).hex()
 
-    async def _require_few_failures(self, email: str, address: str) -> None:
-        since = now() - THROTTLED_FOR
-        async with self._database.read() as session:
-            of_email = await session.scalar(
-                select(func.count()).where(LoginFailure.email == email, LoginFailure.created_at > since)
-            )
-            of_address = await session.scalar(
-                select(func.count()).where(LoginFailure.address == address, LoginFailure.created_at > since)
-            )
-        if (of_email or 0) >= MOST_FAILURES_OF_EMAIL or (of_address or 0) >= MOST_FAILURES_OF_ADDRESS:
+    async def _is_password(self, user: User | None, email: str, password: str, address: str) -> bool:
+        of_email, of_address = await tried(self._database, LoginFailure, email, address)
+        if of_email >= MOST_FAILURES_OF_EMAIL or of_address >= MOST_FAILURES_OF_ADDRESS:
             raise LoginThrottled(
                 "Too many logins failed. Wait a quarter of an hour and try again.",
                 retry_after_s=THROTTLED_FOR.total_seconds(),
             )
+        known_hash = user.password_hash if user else None
+        if await asyncio.to_thread(verify_password, known_hash, password):
+            return True
+        async with self._database.write() as session:
+            session.add(LoginFailure(email=email, address=address))
+        return False
 
     async def _use(self, found: Session) -> None:
         at = now()
@@ -163,4 +225,5 @@ class Sessions:
 
 async def _clear(session: AsyncSession) -> None:
     await session.execute(delete(Session).where(Session.expires_at <= now()))
-    await session.execute(delete(LoginFailure).where(LoginFailure.created_at <= now() - THROTTLED_FOR))
+    for table in (LoginFailure, MailRequest):
+        await session.execute(delete(table).where(table.created_at <= now() - THROTTLED_FOR))

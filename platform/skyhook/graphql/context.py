@@ -11,13 +11,14 @@ import strawberry
 from strawberry.dataloader import DataLoader
 
 from skyhook.errors import InvalidInput, Unauthenticated
+from skyhook.graphql.head import Head
 from skyhook.operations.caller import Caller
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-Authenticate: TypeAlias = Callable[[str | None, str], Awaitable[Caller | None]]
-"""`(the Authorization header, the client's address)` to a caller; None where there is no header.
+Authenticate: TypeAlias = Callable[[Head], Awaitable[Caller | None]]
+"""A request's head to a caller; None where it names nobody.
 
 Raises a SkyhookError, such as KEY_INVALID, which refuses the request with its status.
 """

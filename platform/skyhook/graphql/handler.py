@@ -31,6 +31,7 @@ from skyhook.graphql.errors import (
     internal_refusal,
 )
 from skyhook.graphql.head import Head
+from skyhook.operations.request import REQUEST_ID
 
 WATCHED_AFTER_S = 0.05
 """Only for an answer that takes longer is it worth watching whether the client is still there."""
@@ -84,8 +85,9 @@ class Handler:
             await _send(send, 200, media_type, head.request_id, body)
 
     async def _context(self, head: Head) -> Context:
+        REQUEST_ID.set(head.request_id)
         return Context(
-            caller=await self._authenticate(head.authorization, head.client_address),
+            caller=await self._authenticate(head),
             request_id=head.request_id,
             client_address=head.client_address,
             services=self._services,

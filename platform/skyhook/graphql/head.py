@@ -21,6 +21,9 @@ class Head:
     content_type: str
     content_length: int
     authorization: str | None
+    cookie: str
+    organization: str | None
+    """For which organization a page of this server asks, in the name of who is logged in there."""
     idempotency_key: str | None
     request_id: str
     client_address: str
@@ -40,11 +43,20 @@ class Head:
             content_type=headers.get(b"content-type", ""),
             content_length=int(length) if length.isdecimal() else 0,
             authorization=headers.get(b"authorization"),
+            cookie=headers.get(b"cookie", ""),
+            organization=_organization(headers),
             idempotency_key=headers.get(b"idempotency-key"),
             request_id=given_id if _REQUEST_ID.match(given_id) else new_id().hex,
             client_address=client[0] if client else "",
             origin=_origin(scope["scheme"], headers.get(b"host", "")),
         )
+
+
+def _organization(headers: dict[bytes, str]) -> str | None:
+    # No page of another site can send this header: its browser asks first, and nobody allows it here.
+    if headers.get(b"sec-fetch-site", "same-origin") != "same-origin":
+        return None
+    return headers.get(b"skyhook-organization")
 
 
 def _origin(scheme: str, host: str) -> str:

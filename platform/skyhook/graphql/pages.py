@@ -23,7 +23,12 @@ from strawberry.execution import optimized_is_awaitable
 
 from skyhook.graphql.cost import is_connection
 
-ARGUMENTS = ("first", "after", "last", "before")
+ARGUMENTS = {
+    "first": "How many from the beginning, or behind `after`.",
+    "after": "The cursor behind which the page begins.",
+    "last": "How many from the end, or before `before`.",
+    "before": "The cursor before which the page ends.",
+}
 _UNBOUNDED_LISTS = {("Query", "nodes")}
 """Root fields that are lists, whose length the static cost knows all the same."""
 
@@ -79,6 +84,14 @@ def _reachable_connection(schema: GraphQLSchema, start: GraphQLNamedType) -> str
                 seen.add(one.name)
                 waiting.append(one)
     return None
+
+
+def describe_pages(schema: GraphQLSchema) -> None:
+    """Describes the arguments of connections, which are the same everywhere, where nobody did."""
+    for _, _, field in _fields(schema):
+        if is_connection(get_named_type(field.type)):
+            for name, description in ARGUMENTS.items():
+                field.args[name].description = field.args[name].description or description
 
 
 def count_nodes(schema: GraphQLSchema) -> None:

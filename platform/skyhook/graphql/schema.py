@@ -14,7 +14,7 @@ from strawberry.types.field import StrawberryField
 
 from skyhook.graphql.inputs import prepare_inputs
 from skyhook.graphql.nodes import NodeQuery
-from skyhook.graphql.pages import check_pages, count_nodes
+from skyhook.graphql.pages import check_pages, count_nodes, describe_pages
 from skyhook.graphql.scalars import SCALARS
 from skyhook.plugins.manifest import Plugin
 
@@ -89,6 +89,7 @@ def compose(core: Sequence[Fields], plugins: Sequence[Plugin]) -> strawberry.Sch
         _claim_types(part, types)
     schema = _build({kind: [cls for part in parts if (cls := getattr(part, kind))] for kind in KINDS}, parts)
     count_nodes(schema._schema)
+    describe_pages(schema._schema)
     prepare_inputs(schema)
     return schema
 
@@ -119,6 +120,14 @@ def _merge(kind: Kind, classes: list[type]) -> type:
 def _definition(cls: Any) -> StrawberryObjectDefinition:
     definition: StrawberryObjectDefinition = cls.__strawberry_definition__
     return definition
+
+
+def root_fields(plugin: Plugin) -> list[tuple[Kind, str, str]]:
+    """The root fields that a plugin brings: of what kind, by what name, and what each does."""
+    part = Fields(plugin.name, plugin.query, plugin.mutation, plugin.subscription, is_plugin=True)
+    return [
+        (kind, name, field.description or "") for kind in KINDS for name, field in _root_fields(part, kind)
+    ]
 
 
 def _claim_fields(part: Fields, claimed: dict[tuple[Kind, str], Fields]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from skyhook.graphql.context import Authenticate, Context
 from skyhook.graphql.engine import STREAMS, Engine, Request, encode
 from skyhook.graphql.errors import ClientGone, RequestRefused, internal_refusal
 from skyhook.graphql.head import Head
+from skyhook.operations.request import REQUEST_ID
 
 PROTOCOL = "graphql-transport-ws"
 INIT_TIMEOUT_S = 10.0
@@ -51,7 +53,6 @@ class Socket:
         self._authenticate = authenticate
         self._services = services
         self._head = Head.of(scope)
-        self._authorization = self._head.authorization
         self._raw_send = send
         self._state = "new"
         self._operations: dict[str, asyncio.Task[None]] = {}
@@ -130,9 +131,9 @@ class Socket:
             given = payload.get("Authorization", payload.get("authorization"))
             if given is not None and not isinstance(given, str):
                 raise Closed(4400, "Authorization is a string")
-            self._authorization = given or self._authorization
+            self._head = replace(self._head, authorization=given or self._head.authorization)
         try:
-            await self._authenticate(self._authorization, self._head.client_address)
+            await self._authenticate(self._head)
         except SkyhookError as error:
             raise Closed(4403, f"{error.code}: {error.message}") from error
         self._state = "ready"
@@ -155,10 +156,11 @@ class Socket:
 
     async def _run(self, operation_id: str, request: Request) -> None:
         request_id = f"{self._head.request_id}-{operation_id[:64]}"
+        REQUEST_ID.set(request_id)
         try:
             context = Context(
                 # Again for each operation: a key that was revoked since starts nothing new.
-                caller=await self._authenticate(self._authorization, self._head.client_address),
+                caller=await self._authenticate(self._head),
                 request_id=request_id,
                 client_address=self._head.client_address,
                 origin=self._head.origin,

@@ -21,7 +21,7 @@ PLUGINS = "/p"
 
 def artifact_routes(services: Services) -> list[BaseRouteHandler]:
     """Uploads at `/artifacts`, and what signed links lead to below it."""
-    upload = Upload(services.artifacts, services.authentication.authenticate, services.rate_limits)
+    upload = Upload(services.artifacts, services.authenticate, services.rate_limits)
     download = Download(services.artifacts)
 
     # A mount, since Litestar gives no path parameters to ASGI applications.

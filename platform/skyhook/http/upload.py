@@ -60,7 +60,7 @@ class Upload:
             await send_json(send, head, 201, self._described(artifact, head))
 
     async def _caller(self, head: Head) -> Caller:
-        caller = await self._authenticate(head.authorization, head.client_address)
+        caller = await self._authenticate(head)
         if caller is None:
             raise Unauthenticated(
                 "This needs an API key. Send it as the header `Authorization: Bearer sk_...`."

@@ -13,6 +13,7 @@ from skyhook.graphql.errors import internal_error
 from skyhook.graphql.head import Head
 from skyhook.http.answers import send_error
 from skyhook.operations.caller import Caller
+from skyhook.operations.request import REQUEST_ID
 from skyhook.plugins.manifest import WebSocketRoute
 from skyhook.services import Services
 
@@ -107,12 +108,15 @@ async def serve(
         await refuse(scope, receive, send, connection.head, error)
         return
     await connection.accept()
+    REQUEST_ID.set(connection.request_id)
     try:
         await route.handler(connection)
     except SkyhookError as error:
         await connection.close(POLICY_VIOLATION, f"{error.code}: {error.message}")
     except Exception as error:
         message, extensions = internal_error(error, connection.request_id)
+        plugin = route.scope.partition(":")[0]
+        services.failures.note(connection.caller.organization_id, plugin, route.path, error)
         await connection.close(SERVER_ERROR, f"{extensions['code']}: {message}")
     finally:
         await connection.close()

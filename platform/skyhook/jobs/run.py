@@ -64,6 +64,7 @@ class JobRun:
         notary: Notary,
         compute: Compute,
         asks: Asks,
+        settings: Callable[[type[Any]], Any],
         caller: Callable[[], Awaitable[Caller]],
         reporter: Reporter,
     ) -> None:
@@ -81,10 +82,16 @@ class JobRun:
         """What was served so far, by meter."""
         self._compute = compute
         self._asks = asks
+        self._settings = settings
         self._caller = caller
         self._reporter = reporter
         self._reported_at = 0.0
         self._at: tuple[float, str] = (0.0, "")
+
+    def settings(self, settings: type[T]) -> T:
+        """The plugin's settings as they are now, by their class."""
+        current: T = self._settings(settings)
+        return current
 
     def meter(self, meter: str, quantity: int) -> None:
         """Counts what was served: charged when the job completes, and when it is cancelled."""

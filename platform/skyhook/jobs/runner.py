@@ -33,7 +33,12 @@ from skyhook.jobs.watching import Watchers
 from skyhook.jobs.workflows import Workflows
 from skyhook.operations.asks import Asks
 from skyhook.operations.caller import Caller
+from skyhook.operations.request import REQUEST_ID
+from skyhook.plugins.configuring import PluginSettings
+from skyhook.plugins.errors import PluginDisabled
+from skyhook.plugins.failures import Failures
 from skyhook.plugins.manifest import JobSpec, Operation, Plugin
+from skyhook.plugins.switches import Switches
 from skyhook.webhooks.events import JOB_CANCELLED, JOB_COMPLETED, JOB_FAILED
 from skyhook.webhooks.service import Webhooks
 
@@ -61,6 +66,9 @@ class Tools:
     asks: Asks
     caller_of: Callable[[UUID], Awaitable[Caller]]
     """Whom a key stands for; raises where it may not be used any more."""
+    switches: Switches
+    settings: PluginSettings
+    failures: Failures
 
 
 @dataclass(slots=True)
@@ -143,6 +151,7 @@ class Runner:
         if job is None:
             return
         self._watchers.notify(job_id)
+        REQUEST_ID.set(str(job_id))
         with contextlib.ExitStack() as stack:
             self._folder.mkdir(parents=True, exist_ok=True)
             folder = stack.enter_context(tempfile.TemporaryDirectory(dir=self._folder))
@@ -157,6 +166,7 @@ class Runner:
                 notary=self._tools.notary,
                 compute=self._tools.compute,
                 asks=self._tools.asks,
+                settings=self._tools.settings.of,
                 caller=partial(self._caller, job),
                 reporter=self,
             )
@@ -189,6 +199,8 @@ class Runner:
         if job.runs > MOST_RUNS:
             raise JobGaveUp(f"The process that ran it died {MOST_RUNS} times. Submit it anew, or smaller.")
         plugin, operation = self._operations[job.operation]
+        if job.runs == 1 and plugin.name in await self._tools.switches.disabled(job.organization_id):
+            raise PluginDisabled(plugin.name)
         spec = operation.job
         if spec is None:
             raise TypeError(f"{operation.name} is not declared as a job")
@@ -199,7 +211,8 @@ class Runner:
 
     async def _caller(self, job: Job) -> Caller:
         if job.key_id is None:
-            return Caller(job.organization_id, job.user_id, None, frozenset({"*"}))
+            disabled = await self._tools.switches.disabled(job.organization_id)
+            return Caller(job.organization_id, job.user_id, None, frozenset({"*"}), disabled_plugins=disabled)
         return await self._tools.caller_of(job.key_id)
 
     async def _outcome(self, running: _Running) -> _Outcome:
@@ -218,6 +231,8 @@ class Runner:
         return _Outcome(JobState.COMPLETED, result=msgspec.json.encode(result))
 
     async def _end(self, job: Job, run: JobRun, outcome: _Outcome) -> None:
+        if outcome.error is not None:
+            self._tools.failures.note(job.organization_id, job.plugin, job.operation, outcome.error)
         while True:
             try:
                 async with self._database.write() as session:

@@ -12,6 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from uuid import UUID
 
 from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook.clock import now
 from skyhook.database import Database
@@ -19,6 +20,7 @@ from skyhook.keys import format
 from skyhook.keys.errors import KeyAddressDenied, KeyExpired, KeyInvalid, KeyRevoked
 from skyhook.keys.models import Key
 from skyhook.operations.caller import Caller
+from skyhook.plugins.switches import disabled_plugins
 
 CACHED_S = 5.0
 """How long another process may still accept a key after it was revoked, in seconds."""
@@ -87,11 +89,17 @@ class Authentication:
         """The caller behind a key that was presented before, as it is now. Raises KeyRevoked, KeyExpired."""
         async with self._database.read() as session:
             key = await session.get(Key, key_id)
-        if key is None:
-            raise KeyInvalid("There is no such key any more.")
-        known = _remember(key)
+            if key is None:
+                raise KeyInvalid("There is no such key any more.")
+            known = await _remember(session, key)
         _check_usable(known)
         return known.caller
+
+    def forget_organization(self, organization_id: UUID) -> None:
+        """Forgets the keys of an organization for which a plugin was switched off or on."""
+        for public_id, known in list(self._known.items()):
+            if known.caller.organization_id == organization_id:
+                del self._known[public_id]
 
     def forget(self, public_id: str) -> None:
         """Forgets a key that was changed, so that its next use reads it anew."""
@@ -109,11 +117,12 @@ class Authentication:
     async def _read(self, public_id: str) -> _Known | None:
         async with self._database.read() as session:
             key = await session.scalar(select(Key).where(Key.public_id == public_id))
-        if key is None:
-            return None
+            if key is None:
+                return None
+            known = await _remember(session, key)
         if len(self._known) >= CACHED_KEYS:
             self._known.clear()
-        self._known[public_id] = known = _remember(key)
+        self._known[public_id] = known
         return known
 
     async def _flush_forever(self) -> None:
@@ -122,7 +131,9 @@ class Authentication:
             await self.flush()
 
 
-def _remember(key: Key) -> _Known:
+async def _remember(session: AsyncSession, key: Key) -> _Known:
+    read_at = time.monotonic()
+    disabled = await disabled_plugins(session, [key.organization_id])
     caller = Caller(
         organization_id=key.organization_id,
         user_id=key.created_by_id,
@@ -133,9 +144,10 @@ def _remember(key: Key) -> _Known:
         monthly_budget=key.monthly_budget,
         expires_at=key.expires_at,
         allowed_ips=tuple(key.allowed_ips),
+        disabled_plugins=disabled[key.organization_id],
     )
     networks = tuple(ip_network(text) for text in key.allowed_ips)
-    return _Known(key.secret_hash, caller, key.revoked_at, networks, time.monotonic())
+    return _Known(key.secret_hash, caller, key.revoked_at, networks, read_at)
 
 
 def _check_usable(known: _Known) -> None:

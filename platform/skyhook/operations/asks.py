@@ -71,7 +71,8 @@ class Asks:
         scopes and limits, held, metered and charged as if the caller had made it.
         Raises OperationUnknown, InvalidInput for a request of another form, and what the operation raises.
         """
-        plugin, spec = self._offered(operation)
+        plugin, declared, spec = self._offered(operation)
+        caller.require(declared.scope)
         ask = Ask(caller, self._operations, idempotency_key, charged, plugin.name, self._catalogue)
         try:
             asked: Any = msgspec.convert(msgspec.to_builtins(request), spec.request)
@@ -82,11 +83,11 @@ class Asks:
             async for event in events:
                 yield msgspec.convert(msgspec.to_builtins(event), event_type)
 
-    def _offered(self, operation: str) -> tuple[Plugin, AskSpec]:
+    def _offered(self, operation: str) -> tuple[Plugin, Operation, AskSpec]:
         plugin, declared = self._declared.get(operation, (None, None))
         if plugin is None or declared is None or declared.ask is None:
             raise OperationUnknown(
                 f"No installed plugin offers {operation} to others. "
                 "Install the plugin that does, or see `skyhook plugins list` for why it is broken."
             )
-        return plugin, declared.ask
+        return plugin, declared, declared.ask

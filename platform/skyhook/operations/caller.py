@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from skyhook.errors import Forbidden
+from skyhook.plugins.errors import PluginDisabled
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Caller:
     expires_at: datetime | None = None
     allowed_ips: tuple[str, ...] = ()
     """The key's allow-list, checked already."""
+    disabled_plugins: frozenset[str] = frozenset()
+    """The plugins that the organization has switched off."""
 
     def has_scope(self, scope: str) -> bool:
         """Whether the caller carries `scope` itself, its plugin's `*`, or the `*` of everything."""
@@ -39,7 +42,9 @@ class Caller:
         return "*" in self.scopes if scope == "*" else self.has_scope(scope)
 
     def require(self, scope: str) -> None:
-        """Raises Forbidden (SCOPE_MISSING) unless the caller has `scope`."""
+        """Raises Forbidden: ScopeMissing without `scope`, PluginDisabled where its plugin is switched off."""
+        if self.disabled_plugins and (plugin := scope.partition(":")[0]) in self.disabled_plugins:
+            raise PluginDisabled(plugin)
         if not self.has_scope(scope):
             raise ScopeMissing(
                 f"This key lacks the scope {scope!r}. Create a key that has it, or ask an administrator."

@@ -18,6 +18,7 @@ from skyhook.catalogue.service import CatalogueModel
 from skyhook.clock import now
 from skyhook.compute.backend import Compute
 from skyhook.operations.caller import Caller
+from skyhook.plugins.failures import Failures
 from skyhook.plugins.manifest import Operation, Plugin
 
 F = TypeVar("F")
@@ -94,11 +95,16 @@ class Operations:
     """Admits calls, runs them and charges for what was served, exactly once."""
 
     def __init__(
-        self, billing: Billing, compute: Compute, operations: Mapping[str, tuple[Plugin, Operation]]
+        self,
+        billing: Billing,
+        compute: Compute,
+        operations: Mapping[str, tuple[Plugin, Operation]],
+        failures: Failures,
     ) -> None:
         self._billing = billing
         self._compute = compute
         self._operations = operations
+        self._failures = failures
 
     async def run(
         self, asked: Asked, result_type: type[T], body: Callable[[Call], Awaitable[T]]
@@ -114,8 +120,8 @@ class Operations:
         try:
             result = await body(call)
             encoded = msgspec.json.encode(result) if asked.idempotency_key else b""
-        except BaseException:
-            self._abandon(call)
+        except BaseException as error:
+            self._abandon(call, error)
             raise
         receipt = await self._settle(call, "completed", encoded)
         if receipt.replayed is not None:
@@ -153,8 +159,8 @@ class Operations:
         except (GeneratorExit, asyncio.CancelledError):
             await self._settle_cancelled(call)
             raise
-        except BaseException:
-            self._abandon(call)
+        except BaseException as error:
+            self._abandon(call, error)
             raise
         receipt = await self._settle(call, "completed", encoded)
         charged(call.hold.amount, receipt.cost)
@@ -179,7 +185,9 @@ class Operations:
             raise
         return Call(asked, hold, self._billing, self._compute)
 
-    def _abandon(self, call: Call) -> None:
+    def _abandon(self, call: Call, error: BaseException) -> None:
+        plugin, operation = self._operations[call.asked.operation]
+        self._failures.note(call.asked.caller.organization_id, plugin.name, operation.name, error)
         self._billing.release(call.hold)
         self._forget_key(call.asked)
 

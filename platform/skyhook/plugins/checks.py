@@ -11,6 +11,7 @@ from msgspec import Struct
 from skyhook.function import spec_of
 from skyhook.plugins.errors import PluginBroken
 from skyhook.plugins.manifest import API, Plugin
+from skyhook.plugins.settings import settings_of
 
 NAME = re.compile(r"[a-z][a-z0-9]{1,29}")
 PATH = re.compile(r"(/[a-z0-9][a-z0-9._-]*)+")
@@ -28,12 +29,19 @@ RESERVED = frozenset(
         "nodes",
         "viewer",
         "skyhook",
+        # How the core's own settings begin in the environment.
+        "database",
+        "jobs",
+        "provenance",
+        "public",
+        "webhooks",
         # The core's commands, which a plugin's must not be hidden by.
         "credit",
         "init",
         "migrate",
         "models",
         "organizations",
+        "plugin",
         "plugins",
         "prices",
         "schema",
@@ -61,6 +69,7 @@ def check(plugin: Plugin) -> None:
     _require_prefix(plugin, "route", (route.path for route in plugin.routes), "/")
     if plugin.commands is not None and not COMMANDS.fullmatch(plugin.commands):
         raise PluginBroken(name, f"its commands {plugin.commands!r} are not written as package.module:group")
+    settings_of(plugin)
     _check_operations(plugin)
     _check_routes(plugin)
     for meter in plugin.meters:

@@ -1,6 +1,6 @@
 """Errors of the plugin host."""
 
-from skyhook.errors import SkyhookError
+from skyhook.errors import Forbidden, InvalidInput, SkyhookError
 
 
 class PluginBroken(SkyhookError):
@@ -12,3 +12,21 @@ class PluginBroken(SkyhookError):
         super().__init__(f"plugin {plugin}: {reason}")
         self.plugin = plugin
         self.reason = reason
+
+
+class PluginDisabled(Forbidden):
+    """The organization has switched the plugin off."""
+
+    code = "PLUGIN_DISABLED"
+
+    def __init__(self, plugin: str) -> None:
+        super().__init__(
+            f"The plugin {plugin} is switched off for this organization. One of its owners or administrators "
+            "can switch it on, in the console under Plugins or with pluginEnable."
+        )
+
+
+class SettingInvalid(InvalidInput):
+    """A value does not fit the plugin's setting that `field` names."""
+
+    code = "SETTING_INVALID"

@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from skyhook.plugins.checks import check, check_collisions
 from skyhook.plugins.errors import PluginBroken
 from skyhook.plugins.manifest import Meter, Operation, Plugin, Scope
+from skyhook.plugins.settings import from_environment
 
 GROUP = "skyhook.plugins"
 logger = logging.getLogger(__name__)
@@ -21,6 +22,8 @@ class BrokenPlugin:
 
     name: str
     reason: str
+    manifest: Plugin | None = None
+    """Where only something beside it is wrong, such as a setting."""
 
 
 @dataclass(slots=True)
@@ -29,30 +32,44 @@ class PluginHost:
 
     loaded: list[Plugin] = field(default_factory=list)
     broken: list[BrokenPlugin] = field(default_factory=list)
+    operations: dict[str, tuple[Plugin, Operation]] = field(init=False, default_factory=dict)
+    """Every operation by its name, with the plugin that brings it."""
+
+    def __post_init__(self) -> None:
+        for plugin in self.loaded:
+            self.operations |= {operation.name: (plugin, operation) for operation in plugin.operations}
 
     @classmethod
     def discover(cls, found: Iterable[EntryPoint] | None = None) -> PluginHost:
         """Loads every installed plugin; one that fails is noted as broken and harms nothing."""
-        host = cls()
+        loaded: list[Plugin] = []
+        broken: list[BrokenPlugin] = []
         for entry in sorted(entry_points(group=GROUP) if found is None else found, key=lambda e: e.name):
             try:
                 plugin = _load(entry)
                 check(plugin)
-                check_collisions(plugin, host.loaded)
+                check_collisions(plugin, loaded)
+                from_environment(plugin)
             except PluginBroken as error:
-                host._note_broken(entry.name, error.reason)
+                broken.append(_broken(entry.name, error.reason))
             else:
-                host.loaded.append(plugin)
-        return host
+                loaded.append(plugin)
+        return cls(loaded, broken)
 
     def exclude(self, name: str, reason: str) -> None:
-        """Takes a plugin out of the loaded ones and notes why."""
+        """Takes a plugin out of the loaded ones, with its operations, and notes why."""
+        for plugin in self.loaded:
+            if plugin.name == name:
+                self.broken.append(_broken(name, reason, plugin))
         self.loaded = [plugin for plugin in self.loaded if plugin.name != name]
-        self._note_broken(name, reason)
+        for operation, (plugin, _) in list(self.operations.items()):
+            if plugin.name == name:
+                del self.operations[operation]
 
-    def _note_broken(self, name: str, reason: str) -> None:
-        logger.error("plugin %s is broken: %s", name, reason)
-        self.broken.append(BrokenPlugin(name, reason))
+    @property
+    def manifests(self) -> Sequence[Plugin]:
+        """Those of the loaded plugins, and of those where only something beside it is wrong."""
+        return [*self.loaded, *(broken.manifest for broken in self.broken if broken.manifest)]
 
     @property
     def meters(self) -> Sequence[Meter]:
@@ -64,12 +81,10 @@ class PluginHost:
         """The scopes of every loaded plugin."""
         return [scope for plugin in self.loaded for scope in plugin.scopes]
 
-    @property
-    def operations(self) -> dict[str, tuple[Plugin, Operation]]:
-        """Every operation by its name, with the plugin that brings it."""
-        return {
-            operation.name: (plugin, operation) for plugin in self.loaded for operation in plugin.operations
-        }
+
+def _broken(name: str, reason: str, manifest: Plugin | None = None) -> BrokenPlugin:
+    logger.error("plugin %s is broken: %s", name, reason)
+    return BrokenPlugin(name, reason, manifest)
 
 
 def _load(entry: EntryPoint) -> Plugin:

@@ -129,6 +129,8 @@ class Plugin:
     scopes: tuple[Scope, ...] = ()
     models: tuple[Model, ...] = ()
     routes: tuple[WebSocketRoute, ...] = ()
+    settings: type | None = None
+    """A frozen msgspec Struct whose fields have types, defaults and descriptions: what can be set in it."""
     tables: MetaData | None = None
     migrations: str | None = None
     """`package:folder` of its alembic revisions."""

@@ -11,12 +11,13 @@ from functools import partial
 
 from skyhook.clock import new_id
 from skyhook.database import Database
+from skyhook.encryption import SecretStore, SecretUnreadable
 from skyhook.webhooks.claims import Busy, Claim, claim_due, next_due
 from skyhook.webhooks.events import webhook_id
 from skyhook.webhooks.models import DeliveryState, WebhookAttempt, WebhookDelivery
 from skyhook.webhooks.recording import record, sweep
 from skyhook.webhooks.sending import AttemptError, Outcome, Sender
-from skyhook.webhooks.signing import SecretStore, SecretUnreadable, signed_headers
+from skyhook.webhooks.signing import signed_headers
 
 POLL_S = 5.0
 """How often a process looks for what others have published, or have left behind."""
@@ -76,7 +77,7 @@ class Dispatcher:
         """Makes an attempt and writes it down; None where the endpoint was deleted meanwhile."""
         at = self._clock()
         try:
-            secrets = [self._secrets.decrypt(one, claim.endpoint_id) for one in claim.secrets]
+            secrets = [self._secrets.decrypt(one, claim.endpoint_id.bytes) for one in claim.secrets]
             headers = signed_headers(secrets, webhook_id(claim.event_id), at, claim.body)
             outcome = await self._sender.send(claim.url, headers, claim.body)
         except SecretUnreadable:

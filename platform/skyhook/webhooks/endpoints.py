@@ -14,6 +14,7 @@ from skyhook.accounts import audit
 from skyhook.accounts.models import Organization
 from skyhook.clock import new_id
 from skyhook.database import Database
+from skyhook.encryption import SecretStore
 from skyhook.errors import InvalidInput, NotFound
 from skyhook.operations.caller import Caller
 from skyhook.webhooks.addresses import Addresses
@@ -21,7 +22,7 @@ from skyhook.webhooks.errors import WebhookEndpointsTooMany
 from skyhook.webhooks.events import known_types
 from skyhook.webhooks.models import WebhookEndpoint, WebhookSecret
 from skyhook.webhooks.recording import give_up_pending
-from skyhook.webhooks.signing import SecretStore, new_secret
+from skyhook.webhooks.signing import new_secret
 
 LONGEST_OVERLAP = timedelta(days=30)
 MOST_ENDPOINTS = 50
@@ -145,7 +146,7 @@ class WebhookEndpoints:
 
     def _add_secret(self, session: AsyncSession, endpoint: WebhookEndpoint) -> str:
         text = new_secret()
-        encrypted = self._secrets.encrypt(text, endpoint.id)
+        encrypted = self._secrets.encrypt(text, endpoint.id.bytes)
         session.add(WebhookSecret(endpoint_id=endpoint.id, encrypted=encrypted, created_at=self._clock()))
         return text
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from skyhook import clock as clocks
 from skyhook.clock import new_id
 from skyhook.database import Database
+from skyhook.encryption import SecretStore
 from skyhook.errors import InvalidInput, NotFound
 from skyhook.operations.caller import Caller
 from skyhook.webhooks import outbox
@@ -31,7 +32,6 @@ from skyhook.webhooks.models import (
     WebhookEvent,
 )
 from skyhook.webhooks.sending import TIMEOUT_S, Sender
-from skyhook.webhooks.signing import SecretStore
 
 _NO_DELIVERY = "This organization has no such webhook delivery."
 
@@ -51,7 +51,7 @@ class Webhooks:
         self._database = database
         self._clock = clock
         self._addresses = Addresses(allow_private=allow_private)
-        secrets = SecretStore(secret)
+        secrets = SecretStore(secret, b"skyhook webhook secrets")
         self.endpoints = WebhookEndpoints(database, self._addresses, secrets, clock)
         self.dispatcher = Dispatcher(database, Sender(self._addresses, timeout_s), secrets, clock)
 

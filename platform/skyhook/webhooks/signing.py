@@ -6,43 +6,10 @@ import base64
 import os
 from collections.abc import Iterable
 from datetime import datetime
-from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from standardwebhooks import Webhook
 
 _SECRET_BYTES = 32
-_NONCE_BYTES = 12
-
-
-class SecretUnreadable(Exception):
-    """A stored secret was encrypted under another instance's secret."""
-
-
-class SecretStore:
-    """Encrypts endpoints' secrets, which no hash can stand for, under a key derived from the instance's."""
-
-    def __init__(self, instance_secret: bytes) -> None:
-        derived = HKDF(SHA256(), 32, salt=None, info=b"skyhook webhook secrets").derive(instance_secret)
-        self._cipher = AESGCM(derived)
-
-    def encrypt(self, secret: str, endpoint_id: UUID) -> bytes:
-        """The secret as it is stored; only for this endpoint."""
-        nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, secret.encode(), endpoint_id.bytes)
-
-    def decrypt(self, encrypted: bytes, endpoint_id: UUID) -> str:
-        """The secret of a stored one. Raises SecretUnreadable."""
-        try:
-            plain = self._cipher.decrypt(
-                encrypted[:_NONCE_BYTES], encrypted[_NONCE_BYTES:], endpoint_id.bytes
-            )
-        except InvalidTag as error:
-            raise SecretUnreadable from error
-        return plain.decode()
 
 
 def new_secret() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from typing import Annotated
 
 import strawberry
 from sqlalchemy import select
@@ -32,6 +33,10 @@ from skyhook_chat.types import (
 )
 from skyhook_functions.chat.messages import Message, ToolCall
 
+ConversationId = Annotated[GlobalID, strawberry.argument(description="The conversation's id.")]
+Title = Annotated[str, strawberry.argument(description="For people; 1 to 200 characters.")]
+System = Annotated[str | None, strawberry.argument(description="The system prompt of every answer.")]
+
 
 @strawberry.type
 class ChatQuery:
@@ -42,7 +47,7 @@ class ChatQuery:
         return [ChatModel.of(model) for model in models]
 
     @strawberry.field(description="A conversation by its id.")
-    async def chat_conversation(self, info: Info, id: GlobalID) -> ChatConversation:
+    async def chat_conversation(self, info: Info, id: ConversationId) -> ChatConversation:
         info.context.caller.require(READ)
         conversations = Conversations(info.context.services.database)
         conversation_id = node_uuid(id, "ChatConversation", "id")
@@ -84,14 +89,14 @@ class ChatMutation:
 
     @strawberry.mutation(description="A new, empty conversation.")
     async def chat_conversation_create(
-        self, info: Info, title: str, system: str | None = None
+        self, info: Info, title: Title, system: System = None
     ) -> ChatConversation:
         info.context.caller.require(WRITE)
         conversations = Conversations(info.context.services.database)
         return ChatConversation.of(await conversations.create(info.context.caller, title, system))
 
     @strawberry.mutation(description="Deletes a conversation with all its messages; gives back its id.")
-    async def chat_conversation_delete(self, info: Info, id: GlobalID) -> GlobalID:
+    async def chat_conversation_delete(self, info: Info, id: ConversationId) -> GlobalID:
         info.context.caller.require(WRITE)
         conversations = Conversations(info.context.services.database)
         await conversations.delete(info.context.caller, node_uuid(id, "ChatConversation", "id"))

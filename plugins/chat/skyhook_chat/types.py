@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import strawberry
@@ -34,14 +34,14 @@ from skyhook_functions.chat.messages import ToolCall
 
 @strawberry.type(description="A model that chat operations can use.")
 class ChatModel:
-    name: str
-    title: str
+    name: str = strawberry.field(description="What requests call it.")
+    title: str = strawberry.field(description="What people call it.")
     source: str = strawberry.field(
         description="bundled (ships with Skyhook), hub (weights pulled once) or upstream (another server)."
     )
     tier: str = strawberry.field(description="small, medium or large.")
     context_tokens: int = strawberry.field(description="The most tokens of prompt and answer together.")
-    description: str
+    description: str = strawberry.field(description="What it is good for.")
 
     @classmethod
     def of(cls, model: CatalogueModel) -> ChatModel:
@@ -57,8 +57,8 @@ class ChatModel:
 
 @strawberry.type(description="A tool that the model calls.")
 class ChatToolCall:
-    id: str
-    name: str
+    id: str = strawberry.field(description="What the tool's result names as toolCallId.")
+    name: str = strawberry.field(description="The tool's name.")
     arguments: str = strawberry.field(description="JSON text, as the model wrote it; check it before use.")
 
     @classmethod
@@ -68,21 +68,21 @@ class ChatToolCall:
 
 @strawberry.type(description="What a completion used and cost.")
 class ChatUsage:
-    prompt_tokens: int
-    completion_tokens: int
+    prompt_tokens: int = strawberry.field(description="Tokens of the prompt.")
+    completion_tokens: int = strawberry.field(description="Tokens of the answer.")
     cost: BigInt = strawberry.field(description="Nano-dollars.")
 
 
 @strawberry.type(description="A model's whole answer.")
 class ChatCompletion:
-    id: strawberry.ID
-    model: str
-    text: str
-    tool_calls: list[ChatToolCall]
+    id: strawberry.ID = strawberry.field(description="This completion's own id.")
+    model: str = strawberry.field(description="The model that answered.")
+    text: str = strawberry.field(description="The answer; empty where the model only calls tools.")
+    tool_calls: list[ChatToolCall] = strawberry.field(description="The tools that the model calls.")
     finish_reason: str = strawberry.field(
         description="stop (the model ended or a stop text came), length (maxTokens) or tool_calls."
     )
-    usage: ChatUsage
+    usage: ChatUsage = strawberry.field(description="What was used and what it cost.")
     message_ids: list[strawberry.ID] = strawberry.field(
         description="In a conversation: the ids of the request's messages, then of the answer."
     )
@@ -107,7 +107,9 @@ class ChatCompletion:
 @strawberry.type(description="A part of an answer as it is written; the last one carries the whole.")
 class ChatStreamEvent:
     text: str = strawberry.field(description="What to append to the text so far; empty in the last event.")
-    tool_call: ChatToolCall | None
+    tool_call: ChatToolCall | None = strawberry.field(
+        description="A tool that the model calls; null in other events."
+    )
     completion: ChatCompletion | None = strawberry.field(
         description="The whole answer, in the last event: it has been charged when this arrives."
     )
@@ -125,11 +127,11 @@ class ChatStreamEvent:
 class ChatMessage(ByUuid, Node):
     id: strawberry.relay.NodeID[str]
     parent_id: strawberry.ID | None = strawberry.field(description="The message before it; null for a first.")
-    role: str
-    content: str
-    tool_calls: list[ChatToolCall]
+    role: str = strawberry.field(description="system, user, assistant or tool.")
+    content: str = strawberry.field(description="Its text.")
+    tool_calls: list[ChatToolCall] = strawberry.field(description="The tools that the model calls with it.")
     model: str | None = strawberry.field(description="The model that wrote it.")
-    created_at: datetime
+    created_at: datetime = strawberry.field(description="When it was stored.")
 
     @classmethod
     def of(cls, stored: StoredMessage) -> ChatMessage:
@@ -150,12 +152,15 @@ class ChatMessage(ByUuid, Node):
         return messages(info.context.caller, ids)
 
 
+MessageId = Annotated[GlobalID, strawberry.argument(description="The last message of the path.")]
+
+
 @strawberry.type(description="A conversation: a tree of messages that can be continued from any of them.")
 class ChatConversation(ByUuid, Node):
     id: strawberry.relay.NodeID[str]
-    title: str
+    title: str = strawberry.field(description="As it was given; for people.")
     system: str | None = strawberry.field(description="The system prompt of every answer.")
-    created_at: datetime
+    created_at: datetime = strawberry.field(description="When it was begun.")
 
     @classmethod
     def of(cls, conversation: Conversation) -> ChatConversation:
@@ -187,7 +192,7 @@ class ChatConversation(ByUuid, Node):
             return await paginate(session, leaves(UUID(self.id)), page, order, ChatMessage.of)
 
     @strawberry.field(description="The messages from the first one to the one with this id.")
-    async def path(self, info: Info, message_id: GlobalID) -> list[ChatMessage]:
+    async def path(self, info: Info, message_id: MessageId) -> list[ChatMessage]:
         leaf_id = node_uuid(message_id, "ChatMessage", "messageId")
         stored = await _conversations(info).path(UUID(self.id), leaf_id)
         return [ChatMessage.of(message) for message in stored]
@@ -195,16 +200,18 @@ class ChatConversation(ByUuid, Node):
 
 @strawberry.input(description="A tool call of the assistant, given back as it was answered.")
 class ChatToolCallInput:
-    id: str
-    name: str
-    arguments: str
+    id: str = strawberry.field(description="As it was answered.")
+    name: str = strawberry.field(description="As it was answered.")
+    arguments: str = strawberry.field(description="As they were answered: JSON text.")
 
 
 @strawberry.input(description="A message of the prompt.")
 class ChatMessageInput:
     role: str = strawberry.field(description="system, user, assistant or tool.")
-    content: str = ""
-    tool_calls: list[ChatToolCallInput] = strawberry.field(default_factory=list)
+    content: str = strawberry.field(default="", description="Its text.")
+    tool_calls: list[ChatToolCallInput] = strawberry.field(
+        default_factory=list, description="For role assistant: the tools that it called."
+    )
     tool_call_id: str | None = strawberry.field(
         default=None, description="For role tool: the id of the call that this is the result of."
     )
@@ -212,17 +219,21 @@ class ChatMessageInput:
 
 @strawberry.input(description="A tool that the model may call; the caller runs it.")
 class ChatToolInput:
-    name: str
-    description: str = ""
+    name: str = strawberry.field(description="What the model calls it by.")
+    description: str = strawberry.field(default="", description="What it does, for the model.")
     parameters: JSON = strawberry.field(description="A JSON Schema object of the arguments.")
 
 
 @strawberry.input(description="What to complete, and how.")
 class ChatCompleteInput:
-    messages: list[ChatMessageInput]
+    messages: list[ChatMessageInput] = strawberry.field(
+        description="The prompt: at least one message, the latest last."
+    )
     model: str | None = strawberry.field(default=None, description="Default: the plugin's default model.")
     system: str | None = strawberry.field(default=None, description="A system prompt before the messages.")
-    tools: list[ChatToolInput] = strawberry.field(default_factory=list)
+    tools: list[ChatToolInput] = strawberry.field(
+        default_factory=list, description="The tools that the model may call."
+    )
     max_tokens: int | None = strawberry.field(
         default=None, description="The most tokens of the answer; default: 512, or what the context leaves."
     )

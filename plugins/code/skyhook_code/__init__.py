@@ -4,6 +4,7 @@ from skyhook.plugin import Meter, Operation, Plugin, Scope
 from skyhook_code.meters import INPUT_TOKENS, OUTPUT_TOKENS, SANDBOX_MS
 from skyhook_code.schema import CodeMutation, CodeQuery, CodeSubscription
 from skyhook_code.scopes import COMPLETE, RUN
+from skyhook_functions.chat.local import ChatModel
 from skyhook_functions.code.run import CodeRunner
 
 plugin = Plugin(
@@ -19,7 +20,7 @@ plugin = Plugin(
         Operation("codeComplete", COMPLETE, (INPUT_TOKENS, OUTPUT_TOKENS)),
         Operation("codeCompleteStream", COMPLETE, (INPUT_TOKENS, OUTPUT_TOKENS)),
     ),
-    functions=(CodeRunner,),
+    functions=(CodeRunner, ChatModel),
     meters=(
         Meter(SANDBOX_MS, "Milliseconds in the sandbox", "millisecond", price=20),
         Meter(INPUT_TOKENS, "Tokens of code read", "token", price=100),

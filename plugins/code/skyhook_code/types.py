@@ -48,10 +48,10 @@ class CodeLimit(Enum):
 class CodeLanguageStatus:
     """A language of this machine."""
 
-    language: CodeLanguage
-    title: str
+    language: CodeLanguage = strawberry.field(description="What requests call it.")
+    title: str = strawberry.field(description="What people call it.")
     main: str = strawberry.field(description="The name that `source` gets, such as main.py.")
-    available: bool
+    available: bool = strawberry.field(description="Whether programs in it can be run now.")
     package: str = strawberry.field(description="Debian's package that brings it.")
 
     @classmethod
@@ -87,8 +87,8 @@ class CodeFile:
 class CodeFileLeftOut:
     """A link, say, or a file that is too large."""
 
-    path: str
-    reason: str
+    path: str = strawberry.field(description="Where it was, within the program's folder.")
+    reason: str = strawberry.field(description="Why it was not kept.")
 
 
 @strawberry.type(description="How a program ran.")
@@ -104,12 +104,12 @@ class CodeRunResult:
     )
     limit: CodeLimit | None = strawberry.field(description="The limit for which it was ended, if any.")
     stdout: str = strawberry.field(description="Bytes that are no UTF-8 are replaced by U+FFFD.")
-    stderr: str
+    stderr: str = strawberry.field(description="What the program wrote to its standard error.")
     duration_ms: int = strawberry.field(
         description="From the program's start, or its compiler's, to its end."
     )
-    files: list[CodeFile]
-    files_left_out: list[CodeFileLeftOut]
+    files: list[CodeFile] = strawberry.field(description="The files that the program left, as artifacts.")
+    files_left_out: list[CodeFileLeftOut] = strawberry.field(description="The files that were not kept.")
     cost: BigInt = strawberry.field(description="Nano-dollars.")
 
     @classmethod
@@ -154,7 +154,7 @@ class CodeFileInput:
     """A file beside the source, or the source itself."""
 
     path: str = strawberry.field(description="Below the program's folder, such as data/table.csv.")
-    text: str | None = None
+    text: str | None = strawberry.field(default=None, description="Its content, for a file of text.")
     artifact: GlobalID | None = strawberry.field(
         default=None, description="An artifact of the organization, for any bytes."
     )
@@ -164,14 +164,14 @@ class CodeFileInput:
 class CodeRunInput:
     """What codeRun and codeRunStream take."""
 
-    language: CodeLanguage
+    language: CodeLanguage = strawberry.field(description="What the program is written in.")
     source: str | None = strawberry.field(
         default=None, description="The main file. Without it, the first of `files` is the main one."
     )
     files: list[CodeFileInput] = strawberry.field(
         default_factory=list, description="At most 64 files, of 16 MiB together."
     )
-    arguments: list[str] = strawberry.field(default_factory=list)
+    arguments: list[str] = strawberry.field(default_factory=list, description="Of its command line.")
     stdin: str = strawberry.field(default="", description="What it reads from standard input.")
     seconds: float = strawberry.field(
         default=10.0,
@@ -187,8 +187,8 @@ class CodeRunInput:
 class CodeUsage:
     """What was read and written."""
 
-    prompt_tokens: int
-    completion_tokens: int
+    prompt_tokens: int = strawberry.field(description="Tokens of code read.")
+    completion_tokens: int = strawberry.field(description="Tokens of code written.")
     cost: BigInt = strawberry.field(description="Nano-dollars.")
 
 
@@ -197,9 +197,9 @@ class CodeCompletion:
     """A whole completion."""
 
     text: str = strawberry.field(description="What to insert.")
-    model: str
+    model: str = strawberry.field(description="The model that completed.")
     finish_reason: str = strawberry.field(description="stop (it ended by itself) or length (maxTokens).")
-    usage: CodeUsage
+    usage: CodeUsage = strawberry.field(description="What was used and what it cost.")
 
     @classmethod
     def of(cls, completed: Completed) -> CodeCompletion:

@@ -10,6 +10,7 @@ from skyhook_imagine.pictures import edit, generate, upscale
 from skyhook_imagine.requests import Edit, Film, Generate, Pictures, Upscale, Video
 from skyhook_imagine.schema import ImagineMutation, ImagineQuery, ImagineSubscription
 from skyhook_imagine.scopes import GENERATE, READ
+from skyhook_imagine.settings import ImagineSettings
 from skyhook_imagine.tables import Base
 
 _FILM = JobSpec(request=Film, result=Video, run=film)
@@ -40,6 +41,7 @@ plugin = Plugin(
         Scope(GENERATE, "Make pictures and video"),
         Scope(READ, "See the models that make them"),
     ),
+    settings=ImagineSettings,
     tables=Base.metadata,
     migrations="skyhook_imagine:migrations",
 )

@@ -7,12 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from skyhook.plugin import CatalogueModel, GlobalID, Info, InvalidInput, StoredArtifact, node_uuid
+from skyhook.plugin import (
+    CatalogueModel,
+    GlobalID,
+    Info,
+    InvalidInput,
+    StoredArtifact,
+    node_uuid,
+    plugin_settings,
+)
 from skyhook_functions.imagine.abilities import describe
 from skyhook_functions.imagine.messages import Abilities
 from skyhook_imagine.errors import ArtifactUnfit, functions_errors
 from skyhook_imagine.policy import Wish, content_policy
 from skyhook_imagine.scopes import ARTIFACTS_READ, GENERATE
+from skyhook_imagine.settings import ImagineSettings
 
 LONGEST_PROMPT = 2000
 MOST_IMAGES = 8
@@ -50,7 +59,8 @@ async def check_words(info: Info, operation: str, prompt: str, negative_prompt: 
         raise InvalidInput(
             f"A negative prompt has at most {LONGEST_PROMPT} characters.", field="negativePrompt"
         )
-    await content_policy().check(Wish(caller.organization_id, operation, prompt))
+    policy = content_policy(plugin_settings(info.context.services, ImagineSettings))
+    await policy.check(Wish(caller.organization_id, operation, prompt))
 
 
 def check_bounds(

@@ -1,12 +1,11 @@
 """What may be asked for: the hook of an operator's content policy, and a plain default.
 
-`SKYHOOK_IMAGINE_POLICY=package.module:name` names an object with the method of `ContentPolicy`. Without it
-`BlockedWords` refuses the words in `SKYHOOK_IMAGINE_BLOCKED_WORDS`, separated by commas.
+The setting `policy` names an object with the method of `ContentPolicy`. Without it `BlockedWords` refuses the
+words of the setting `blocked_words`.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,9 +15,7 @@ from typing import Protocol
 from uuid import UUID
 
 from skyhook_imagine.errors import ContentRefused
-
-POLICY = "SKYHOOK_IMAGINE_POLICY"
-BLOCKED_WORDS = "SKYHOOK_IMAGINE_BLOCKED_WORDS"
+from skyhook_imagine.settings import ImagineSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +52,10 @@ class BlockedWords:
 
 
 @cache
-def content_policy() -> ContentPolicy:
-    """The policy that the environment names."""
-    module, _, name = os.environ.get(POLICY, "").partition(":")
+def content_policy(settings: ImagineSettings) -> ContentPolicy:
+    """The policy that the operator has set."""
+    module, _, name = settings.policy.partition(":")
     if module:
         policy: ContentPolicy = getattr(import_module(module), name)
         return policy
-    return BlockedWords(os.environ.get(BLOCKED_WORDS, "").split(","))
+    return BlockedWords(settings.blocked_words)

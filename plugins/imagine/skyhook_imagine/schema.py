@@ -27,6 +27,8 @@ from skyhook_imagine.types import (
 )
 
 Options = Annotated[JobOptions | None, strawberry.argument(description="How the job is to be handled.")]
+SessionId = Annotated[strawberry.ID, strawberry.argument(description="As each of its frames tells it.")]
+NewPrompt = Annotated[str, strawberry.argument(description="1 to 2000 characters.")]
 
 
 @strawberry.type
@@ -83,7 +85,7 @@ class ImagineMutation:
     @strawberry.mutation(
         description="Changes the prompt of a live session from its next frame on; gives back the prompt."
     )
-    async def imagine_live_prompt(self, info: Info, session_id: strawberry.ID, prompt: str) -> str:
+    async def imagine_live_prompt(self, info: Info, session_id: SessionId, prompt: NewPrompt) -> str:
         """The new prompt."""
         await check_words(info, "imagineLive", prompt)
         try:

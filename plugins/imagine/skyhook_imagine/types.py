@@ -26,9 +26,9 @@ class ImagineAbilities:
     animate: bool = strawberry.field(description="Video that begins with a picture.")
     extend: bool = strawberry.field(description="Goes on with a video, so that any length can be made.")
     width: int = strawberry.field(description="What it makes where no size is asked for, in pixels.")
-    height: int
+    height: int = strawberry.field(description="In pixels, where a request names none.")
     smallest_side: int = strawberry.field(description="Sides are multiples of 8 from here to largestSide.")
-    largest_side: int
+    largest_side: int = strawberry.field(description="The most pixels of width or height.")
     resamples: bool = strawberry.field(
         description="It makes its own size only, which is resampled to the one that is asked for."
     )
@@ -68,11 +68,11 @@ class ImagineAbilities:
 class ImagineModel:
     """A model of the catalogue."""
 
-    name: str
-    title: str
+    name: str = strawberry.field(description="What requests call it.")
+    title: str = strawberry.field(description="What people call it.")
     source: str = strawberry.field(description="bundled (ships with Skyhook) or hub (weights pulled once).")
     tier: str = strawberry.field(description="small, medium or large.")
-    description: str
+    description: str = strawberry.field(description="What it is good for.")
     abilities: ImagineAbilities | None = strawberry.field(
         description="Null where the model's files are missing or cannot be used."
     )
@@ -114,7 +114,7 @@ class _Sampling:
     width: int | None = strawberry.field(
         default=None, description="In pixels, with height; default: the model's own or the picture's."
     )
-    height: int | None = None
+    height: int | None = strawberry.field(default=None, description="In pixels, with width.")
     seed: BigInt | None = strawberry.field(
         default=None, description="The same seed and request make the same on the same machine."
     )
@@ -170,7 +170,9 @@ class ImagineUpscaleInput:
         default=None, description="A model that enlarges; without one the picture is resampled plainly."
     )
     prompt: str | None = strawberry.field(default=None, description="What it shows, for some models.")
-    seed: BigInt | None = None
+    seed: BigInt | None = strawberry.field(
+        default=None, description="The same seed and request make the same picture."
+    )
     idempotency_key: str | None = strawberry.field(
         default=None, description="The same as the header Idempotency-Key, for transports without headers."
     )
@@ -183,7 +185,7 @@ class _Filming(_Sampling):
     seconds: float | None = strawberry.field(
         default=None, description="Up to 1200 (20 minutes); default: 2. Give seconds or frames."
     )
-    frames: int | None = None
+    frames: int | None = strawberry.field(default=None, description="How many pictures it has.")
     fps: int | None = strawberry.field(default=None, description="1 to 60; default: the model's.")
     idempotency_key: str | None = strawberry.field(
         default=None, description="The same as the header Idempotency-Key, for transports without headers."
@@ -217,9 +219,13 @@ class ImagineExtendInput:
         default=2.0, description="How much is added; the whole has at most 1200 seconds."
     )
     model: str = strawberry.field(default="skyhook-scenes-video", description="One that imagineModels lists.")
-    seed: BigInt | None = None
-    steps: int | None = None
-    guidance: float | None = None
+    seed: BigInt | None = strawberry.field(
+        default=None, description="The same seed and request make the same on the same machine."
+    )
+    steps: int | None = strawberry.field(default=None, description="1 to 200; default: the model's.")
+    guidance: float | None = strawberry.field(
+        default=None, description="How closely the prompt is followed, 0 to 50; default: the model's."
+    )
     idempotency_key: str | None = strawberry.field(
         default=None, description="The same as the header Idempotency-Key, for transports without headers."
     )

@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 
 from skyhook_imagine.errors import ContentRefused
-from skyhook_imagine.policy import BLOCKED_WORDS, POLICY, BlockedWords, Wish, content_policy
+from skyhook_imagine.policy import BlockedWords, Wish, content_policy
+from skyhook_imagine.settings import ImagineSettings
 
 
 def wish(prompt: str) -> Wish:
@@ -35,12 +36,11 @@ async def test_other_words_pass(prompt: str) -> None:
     await BlockedWords(["gun", "bad thing", "a+b"]).check(wish(prompt))
 
 
-async def test_without_words_all_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(BLOCKED_WORDS, raising=False)
-    await content_policy().check(wish("a gun"))
+async def test_without_words_all_pass() -> None:
+    await content_policy(ImagineSettings()).check(wish("a gun"))
 
 
-async def test_the_environment_names_another_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_setting_names_another_policy(monkeypatch: pytest.MonkeyPatch) -> None:
     class Houses:
         async def check(self, wish: Wish) -> None:
             if "house" not in wish.prompt:
@@ -49,7 +49,7 @@ async def test_the_environment_names_another_policy(monkeypatch: pytest.MonkeyPa
     module = ModuleType("houses_policy")
     module.houses = Houses()  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "houses_policy", module)
-    monkeypatch.setenv(POLICY, "houses_policy:houses")
-    await content_policy().check(wish("a house"))
+    settings = ImagineSettings(policy="houses_policy:houses")
+    await content_policy(settings).check(wish("a house"))
     with pytest.raises(ContentRefused, match="Only houses"):
-        await content_policy().check(wish("a tree"))
+        await content_policy(settings).check(wish("a tree"))

@@ -7,6 +7,7 @@ from skyhook_macrohard.operating import operate
 from skyhook_macrohard.requests import Result, Task
 from skyhook_macrohard.schema import MacrohardMutation, MacrohardQuery, MacrohardSubscription
 from skyhook_macrohard.scopes import OPERATE, READ
+from skyhook_macrohard.settings import MacrohardSettings
 from skyhook_macrohard.tables import Base
 
 plugin = Plugin(
@@ -28,6 +29,7 @@ plugin = Plugin(
         Scope(OPERATE, "Have a browser operated, and take part in it"),
         Scope(READ, "See tasks and their steps"),
     ),
+    settings=MacrohardSettings,
     tables=Base.metadata,
     migrations="skyhook_macrohard:migrations",
 )

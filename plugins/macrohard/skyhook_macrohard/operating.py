@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import time
 from contextlib import suppress
 from datetime import datetime
@@ -25,10 +24,10 @@ from skyhook_macrohard.meters import BROWSER_SECONDS, STEPS
 from skyhook_macrohard.page import describe
 from skyhook_macrohard.policies import policy_of
 from skyhook_macrohard.requests import Decision, Ending, Result, Scene, Step, Task
+from skyhook_macrohard.settings import MacrohardSettings
 from skyhook_macrohard.tables import PersonsAction, StoredStep
 from skyhook_macrohard.tasks import Tasks
 
-ALLOW_PRIVATE = "SKYHOOK_MACROHARD_ALLOW_PRIVATE"
 PERSON_LOOK_S = 0.5
 """How often it is looked whether a person wants something done."""
 CLOSE_S = 10.0
@@ -129,7 +128,7 @@ class Operator:
             return self._seen
         url = past[-1].url if past and past[-1].url.startswith("http") else self._task.url
         await self._run.progress(0.0, "Opening the browser")
-        allow_private = os.environ.get(ALLOW_PRIVATE, "").lower() == "true"
+        allow_private = self._run.settings(MacrohardSettings).allow_private
         request = OpenRequest(self._browser, url, self._task.sites, allow_private)
         outcome = await self._run.compute(Browser.open, request)
         if outcome.code and not past:

@@ -23,6 +23,7 @@ from skyhook_macrohard.types import (
 )
 
 Options = Annotated[JobOptions | None, strawberry.argument(description="How the job is to be handled.")]
+Action = Annotated[MacrohardActionInput, strawberry.argument(description="What is to be done.")]
 TaskId = Annotated[GlobalID, strawberry.argument(description="The task's id, or its job's.")]
 ActionKey = Annotated[str | None, strawberry.argument(description="The same as the header Idempotency-Key.")]
 After = Annotated[int, strawberry.argument(description="The last step that is known already.")]
@@ -83,7 +84,7 @@ class MacrohardMutation:
         "screenshot and snapshot are of before; the job's preview shows what came of it."
     )
     async def macrohard_act(
-        self, info: Info, id: TaskId, action: MacrohardActionInput, idempotency_key: ActionKey = None
+        self, info: Info, id: TaskId, action: Action, idempotency_key: ActionKey = None
     ) -> MacrohardStep:
         """A person's step."""
         caller = info.context.caller

@@ -61,21 +61,25 @@ class MacrohardController(Enum):
 class MacrohardAction:
     """An action."""
 
-    kind: MacrohardActionKind
+    kind: MacrohardActionKind = strawberry.field(description="What is done.")
     ref: str | None = strawberry.field(description="The element, as the step's snapshot names it.")
     label: str | None = strawberry.field(description="Instead of ref: the element's whole visible text.")
     x: int | None = strawberry.field(description="Instead of ref: in pixels of the screenshot.")
-    y: int | None
+    y: int | None = strawberry.field(description="Pixels from the screenshot's upper edge.")
     text: str | None = strawberry.field(
         description="What is typed, the option that is selected, the answer of DONE, or the reason of FAIL."
     )
-    key: str | None
-    url: str | None
-    to_ref: str | None
-    to_x: int | None
-    to_y: int | None
-    pixels: int | None
-    seconds: float | None
+    key: str | None = strawberry.field(description="The key that is pressed, such as Enter or Control+A.")
+    url: str | None = strawberry.field(description="Where the browser goes.")
+    to_ref: str | None = strawberry.field(description="The element that something is dragged to.")
+    to_x: int | None = strawberry.field(
+        description="Where something is dragged to: pixels from the left edge."
+    )
+    to_y: int | None = strawberry.field(
+        description="Where something is dragged to: pixels from the upper edge."
+    )
+    pixels: int | None = strawberry.field(description="How far is scrolled down; negative is up.")
+    seconds: float | None = strawberry.field(description="How long is waited.")
 
     @classmethod
     def of(cls, action: Action) -> MacrohardAction:
@@ -89,11 +93,11 @@ class MacrohardAction:
 class MacrohardActionInput:
     """What a person wants to be done."""
 
-    kind: MacrohardActionKind
+    kind: MacrohardActionKind = strawberry.field(description="What is done.")
     ref: str | None = strawberry.field(default=None, description="Such as e5, in the latest snapshot.")
     label: str | None = strawberry.field(default=None, description="The element's whole visible text.")
-    x: int | None = None
-    y: int | None = None
+    x: int | None = strawberry.field(default=None, description="Pixels from the screenshot's left edge.")
+    y: int | None = strawberry.field(default=None, description="Pixels from the screenshot's upper edge.")
     text: str | None = strawberry.field(
         default=None,
         description="For TYPE (in place of what is there), SELECT, DONE (the answer) and FAIL (why).",
@@ -101,8 +105,8 @@ class MacrohardActionInput:
     key: str | None = strawberry.field(default=None, description="For PRESS, such as Enter or Control+A.")
     url: str | None = strawberry.field(default=None, description="For GO.")
     to_ref: str | None = strawberry.field(default=None, description="For DRAG; or toX and toY.")
-    to_x: int | None = None
-    to_y: int | None = None
+    to_x: int | None = strawberry.field(default=None, description="For DRAG: pixels from the left edge.")
+    to_y: int | None = strawberry.field(default=None, description="For DRAG: pixels from the upper edge.")
     pixels: int | None = strawberry.field(default=None, description="For SCROLL: down; negative is up.")
     seconds: float | None = strawberry.field(default=None, description="For WAIT: at most 10.")
 
@@ -118,9 +122,9 @@ class MacrohardStep(ByUuid, Node):
 
     id: strawberry.relay.NodeID[str]
     number: int = strawberry.field(description="From 1.")
-    by: MacrohardController
+    by: MacrohardController = strawberry.field(description="Who decided on it.")
     url: str = strawberry.field(description="Where the browser was before it.")
-    title: str
+    title: str = strawberry.field(description="The page's title before it.")
     snapshot: str = strawberry.field(
         description="The page before it as assistive technology sees it: YAML with refs and boxes."
     )
@@ -133,9 +137,9 @@ class MacrohardStep(ByUuid, Node):
     code: str | None = strawberry.field(
         description="Why it was not done, such as SITE_NOT_ALLOWED; null where it was."
     )
-    message: str
-    started_at: datetime
-    ended_at: datetime
+    message: str = strawberry.field(description="Why it was not done, in a sentence; empty where it was.")
+    started_at: datetime = strawberry.field(description="When the page before it was looked at.")
+    ended_at: datetime = strawberry.field(description="When it was done.")
     screenshot_id: strawberry.Private[UUID]
 
     @classmethod
@@ -178,14 +182,14 @@ class MacrohardTask(ByUuid, Node):
 
     id: strawberry.relay.NodeID[str]
     job_id: strawberry.ID = strawberry.field(description="The id of its Job, which says how far it is.")
-    goal: str
+    goal: str = strawberry.field(description="What is to be reached.")
     url: str = strawberry.field(description="Where it began.")
     sites: list[str] = strawberry.field(description="Where its browser may go.")
     model: str | None = strawberry.field(description="The chat model that decides; null for the rules.")
-    most_steps: int
+    most_steps: int = strawberry.field(description="After so many steps it ends.")
     time_limit: int = strawberry.field(description="Seconds that the browser may be open.")
     controller: MacrohardController = strawberry.field(description="Who decides on the next step.")
-    created_at: datetime
+    created_at: datetime = strawberry.field(description="When it was set.")
 
     @classmethod
     def of(cls, task: StoredTask) -> MacrohardTask:

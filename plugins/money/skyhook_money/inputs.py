@@ -44,7 +44,7 @@ class MoneyTransferInput:
         name="from", description="One of the organization's wallets, by its id or @handle."
     )
     payee: str = strawberry.field(name="to", description="Anybody's wallet, by its id or @handle.")
-    amount: MoneyAmountInput
+    amount: MoneyAmountInput = strawberry.field(description="What to move.")
     memo: str = strawberry.field(default="", description="What it is for; both sides see it.")
 
 
@@ -67,7 +67,7 @@ class MoneyRequestInput:
     payee: str = strawberry.field(
         name="to", description="One of the organization's wallets, by its id or @handle."
     )
-    amount: MoneyAmountInput
+    amount: MoneyAmountInput = strawberry.field(description="What to ask for.")
     memo: str = strawberry.field(default="", description="What it is for; both sides see it.")
     expires_in: int = strawberry.field(
         default=WEEK_S, description="Seconds, 1 to 7776000 (90 days), after which it cannot be accepted."

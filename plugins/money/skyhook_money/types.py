@@ -79,7 +79,7 @@ class MoneyParty:
     """One side of a transfer."""
 
     handle: str = strawberry.field(description="How everybody names it, such as @shop.")
-    name: str
+    name: str = strawberry.field(description="The name of the organization.")
 
 
 @strawberry.type(description="A wallet of the caller's organization, in one currency; never below zero.")
@@ -88,9 +88,9 @@ class MoneyWallet(ByUuid, Node):
 
     id: strawberry.relay.NodeID[str]
     handle: str = strawberry.field(description="How everybody names it, such as @shop.")
-    name: str
+    name: str = strawberry.field(description="As its owner called it.")
     currency: str = strawberry.field(description="Its code in ISO 4217, such as EUR.")
-    created_at: datetime
+    created_at: datetime = strawberry.field(description="When it was opened.")
     closed_at: datetime | None = strawberry.field(description="Since when it takes and gives nothing.")
     asset: strawberry.Private[str]
     account_id: strawberry.Private[UUID]
@@ -141,9 +141,9 @@ class MoneyWallet(ByUuid, Node):
 class MoneySides:
     """What transfers, holds and requests have in common; no field gives it by itself."""
 
-    amount: MoneyAmount
-    memo: str
-    created_at: datetime
+    amount: MoneyAmount = strawberry.field(description="How much.")
+    memo: str = strawberry.field(description="What it is for; both sides see it.")
+    created_at: datetime = strawberry.field(description="When it was made.")
     payer_id: strawberry.Private[UUID | None]
     payee_id: strawberry.Private[UUID | None]
 
@@ -163,7 +163,7 @@ class MoneyTransfer(ByUuid, MoneySides, Node):
     """A transfer with a side of the caller's organization."""
 
     id: strawberry.relay.NodeID[str]
-    kind: MoneyTransferKind
+    kind: MoneyTransferKind = strawberry.field(description="Why it was moved.")
     refunded: MoneyAmount = strawberry.field(description="How much of it was given back.")
     refund_of_id: strawberry.ID | None = strawberry.field(description="The id of the transfer it gives back.")
     hold_id: strawberry.ID | None = strawberry.field(description="The id of the hold it was captured from.")
@@ -229,8 +229,8 @@ class MoneyRequest(ByUuid, MoneySides, Node):
     """A request with a side of the caller's organization."""
 
     id: strawberry.relay.NodeID[str]
-    state: MoneyRequestState
-    expires_at: datetime
+    state: MoneyRequestState = strawberry.field(description="Where it stands.")
+    expires_at: datetime = strawberry.field(description="When it ends where nobody has answered it.")
     transfer_id: strawberry.ID | None = strawberry.field(description="The id of the transfer that paid it.")
 
     @classmethod
@@ -258,7 +258,7 @@ class MoneyEntry(ByUuid, Node):
     number: int = strawberry.field(description="Its place in the wallet's entries: from 1, without gaps.")
     amount: MoneyAmount = strawberry.field(description="Below zero where the wallet paid.")
     balance: MoneyAmount = strawberry.field(description="What the wallet had after it.")
-    created_at: datetime
+    created_at: datetime = strawberry.field(description="When it was posted.")
     wallet_id: strawberry.Private[UUID]
     transfer_id: strawberry.Private[UUID]
 
@@ -300,7 +300,7 @@ class MoneyEntry(ByUuid, Node):
 class MoneyStatement:
     """A statement of a wallet of the caller's organization."""
 
-    wallet: MoneyWallet
+    wallet: MoneyWallet = strawberry.field(description="The wallet whose statement it is.")
     opening_balance: MoneyAmount = strawberry.field(description="What it had when the period began.")
     closing_balance: MoneyAmount = strawberry.field(description="What it had when the period ended.")
     drawn: strawberry.Private[Statement]
@@ -342,7 +342,7 @@ class MoneyAction:
     )
     user_id: strawberry.ID | None = strawberry.field(description="The id of the User who did it.")
     key_id: strawberry.ID | None = strawberry.field(description="The id of the Key that did it.")
-    created_at: datetime
+    created_at: datetime = strawberry.field(description="When it was done.")
 
     @classmethod
     def of(cls, row: tables.Action) -> MoneyAction:

@@ -8,6 +8,7 @@ from skyhook_voice.realtime.credit import OPERATION
 from skyhook_voice.realtime.route import ROUTE
 from skyhook_voice.schema import VoiceMutation, VoiceQuery, VoiceSubscription
 from skyhook_voice.scopes import READ, SPEAK, TALK, TRANSCRIBE
+from skyhook_voice.settings import VoiceSettings
 
 plugin = Plugin(
     name="voice",
@@ -33,6 +34,7 @@ plugin = Plugin(
         Scope(TRANSCRIBE, "Transcribe recordings"),
         Scope(TALK, "Hold spoken conversations"),
     ),
+    settings=VoiceSettings,
     routes=(ROUTE,),
     models=(
         Model(

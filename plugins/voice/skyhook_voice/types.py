@@ -22,8 +22,8 @@ class VoiceVoice:
     name: str = strawberry.field(
         description="What requests name; with a variant behind it, such as en-us+f3, it sounds otherwise."
     )
-    title: str
-    language: str
+    title: str = strawberry.field(description="What people call it.")
+    language: str = strawberry.field(description="As a language tag, such as en-us.")
     gender: str = strawberry.field(description="male, female, or empty where the voice does not say.")
 
 
@@ -31,7 +31,7 @@ class VoiceVoice:
 class VoiceVoices:
     """The voices and their variants."""
 
-    voices: list[VoiceVoice]
+    voices: list[VoiceVoice] = strawberry.field(description="Those that can be used now.")
     variants: list[str] = strawberry.field(description="Each goes with each voice.")
 
     @classmethod
@@ -51,7 +51,9 @@ class VoiceSpeakInput:
     voice: str = strawberry.field(default=DEFAULT_VOICE, description="As voiceVoices names it.")
     speed: int = strawberry.field(default=175, description="80 to 450 words a minute.")
     pitch: int = strawberry.field(default=50, description="0 to 99.")
-    idempotency_key: str | None = None
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="The same as the header Idempotency-Key, for transports without headers."
+    )
 
 
 @strawberry.type(description="A text that was spoken.")
@@ -61,8 +63,8 @@ class VoiceSpeech:
     artifact: Artifact = strawberry.field(
         description="A WAV file, 24 kHz, one channel, with signed provenance."
     )
-    duration_ms: int
-    characters: int
+    duration_ms: int = strawberry.field(description="How long it sounds, in milliseconds.")
+    characters: int = strawberry.field(description="Those of the text, which are charged.")
     cost: BigInt = strawberry.field(description="Nano-dollars.")
 
     @classmethod
@@ -100,8 +102,8 @@ class VoiceSpeechPart:
 class VoiceModel:
     """A recognizer of the catalogue."""
 
-    name: str
-    title: str
+    name: str = strawberry.field(description="What requests call it.")
+    title: str = strawberry.field(description="What people call it.")
     description: str = strawberry.field(description="What it understands, and what it is not.")
 
     @classmethod
@@ -118,16 +120,18 @@ class VoiceTranscribeInput:
         description="An artifact: WAV, FLAC, OGG or MP3, of up to 10 minutes and 64 MiB."
     )
     model: str = strawberry.field(default=DEFAULT_MODEL, description="As voiceModels names it.")
-    idempotency_key: str | None = None
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="The same as the header Idempotency-Key, for transports without headers."
+    )
 
 
 @strawberry.type(description="A recognized word.")
 class VoiceWord:
     """A word with its place in the recording."""
 
-    text: str
-    start_ms: int
-    end_ms: int
+    text: str = strawberry.field(description="The word.")
+    start_ms: int = strawberry.field(description="When it begins, in milliseconds of the recording.")
+    end_ms: int = strawberry.field(description="When it ends, in milliseconds of the recording.")
     confidence: float = strawberry.field(
         description="How well the sound fits the word, from 0 to 1; no probability."
     )
@@ -137,14 +141,14 @@ class VoiceWord:
 class VoiceSegment:
     """A stretch of speech."""
 
-    start_ms: int
-    end_ms: int
+    start_ms: int = strawberry.field(description="When it begins, in milliseconds of the recording.")
+    end_ms: int = strawberry.field(description="When it ends, in milliseconds of the recording.")
     is_command: bool = strawberry.field(
         description="Whether it was understood. Speech outside of the grammar is false and has no words."
     )
-    text: str
-    confidence: float
-    words: list[VoiceWord]
+    text: str = strawberry.field(description="What was said; empty where it was not understood.")
+    confidence: float = strawberry.field(description="From 0 to 1.")
+    words: list[VoiceWord] = strawberry.field(description="Its words, with their times.")
 
     @classmethod
     def of(cls, segment: messages.Segment) -> VoiceSegment:
@@ -174,7 +178,7 @@ class VoiceTranscript:
     )
     segments: list[VoiceSegment] = strawberry.field(description="All speech that was found, in order.")
     duration_ms: int = strawberry.field(description="Of the recording.")
-    model: VoiceModel
+    model: VoiceModel = strawberry.field(description="The model that transcribed.")
     cost: BigInt = strawberry.field(description="Nano-dollars.")
 
     @classmethod

@@ -20,9 +20,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def bare_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server without espeak-ng, whose sessions may be idle for a second only."""
+    """A server without espeak-ng, whose sessions may be idle for a second and go on for four only."""
     folder = tmp_path_factory.mktemp("bare")
-    server = Server(folder, environment={"PATH": str(folder), "SKYHOOK_VOICE_IDLE_S": "1"})
+    limits = {"SKYHOOK_VOICE_IDLE_S": "1", "SKYHOOK_VOICE_SESSION_S": "4"}
+    server = Server(folder, environment={"PATH": str(folder)} | limits)
     server.prepare()
     server.start()
     yield server

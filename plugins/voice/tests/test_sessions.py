@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -168,3 +168,19 @@ async def test_a_session_that_is_idle_is_closed(bare_server: Server) -> None:
     async with opened(bare_server, path="?model=skyhook-small") as socket:
         codes, code, _ = await ending(socket)
     assert (codes, code) == (["REALTIME_SESSION_ENDED"], 1008)
+
+
+async def test_a_session_that_goes_on_too_long_is_closed_though_it_is_not_idle(bare_server: Server) -> None:
+    async def stay(socket: ClientConnection) -> int:
+        sent = 0
+        with suppress(ConnectionClosed):
+            while True:
+                await socket.send('{"type": "input_audio_buffer.clear"}')
+                sent += 1
+                await asyncio.sleep(0.3)
+        return sent
+
+    async with opened(bare_server, path="?model=skyhook-small") as socket:
+        (codes, code, _), sent = await asyncio.gather(ending(socket), stay(socket))
+    assert (codes, code) == (["REALTIME_SESSION_ENDED"], 1008)
+    assert sent > 5  # longer than a session may be idle

@@ -63,6 +63,20 @@ def test_a_page_that_hangs_is_closed_for_a_blank_one(browser: Browser, site: Sit
     assert act(browser, kind="go", url=site.url("/form")).observation.title == "Order"
 
 
+def test_a_page_that_crashes_is_closed_for_a_blank_one(browser: Browser, site: Site, task: str) -> None:
+    async def crash() -> None:
+        page = browser._sessions[task]._current
+        control = await page.context.new_cdp_session(page)
+        with suppress(Exception):  # the page does not live to answer
+            async with asyncio.timeout(2):
+                await control.send("Page.crash")
+
+    browser._run(crash())
+    outcome = act(browser, kind="click", label="Submit")
+    assert (outcome.code, outcome.observation.url) == ("PAGE_CRASHED", "about:blank")
+    assert act(browser, kind="go", url=site.url("/form")).observation.title == "Order"
+
+
 @pytest.mark.parametrize(
     ("action", "code"),
     [

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 import strawberry
-from msgspec import Struct
+from msgspec import Meta, Struct
 from probe_functions import Order, Probe, Word
 
 from skyhook.plugin import (
     JSON,
+    SECRET,
     Ask,
     Asked,
     AskSpec,
@@ -30,10 +31,22 @@ from skyhook.plugin import (
     SkyhookError,
     WebSocket,
     WebSocketRoute,
+    plugin_settings,
     submit_job,
 )
 
 WORDS = "probe.words"
+
+
+class ProbeSettings(Struct, frozen=True):
+    """One setting of each kind."""
+
+    loud: Annotated[bool, Meta(description="Whether it shouts.")] = False
+    most_words: Annotated[int, Meta(description="How much it says.", ge=1, le=100)] = 50
+    patience_s: Annotated[float, Meta(description="How long it waits.", gt=0)] = 1.5
+    tone: Annotated[Literal["plain", "warm"], Meta(description="How it speaks.")] = "plain"
+    names: Annotated[tuple[str, ...], Meta(description="Whom it knows.", max_length=3)] = ()
+    token: Annotated[str, Meta(description="What it whispers.", extra=SECRET)] = ""
 
 
 class Task(Struct):
@@ -119,6 +132,10 @@ async def spell(ask: Ask, request: Spell) -> AsyncGenerator[Word, None]:
 
 @strawberry.type
 class ProbeQuery:
+    @strawberry.field(description="The probe's settings, as it reads them.")
+    async def probe_settings(self, info: Info) -> JSON:
+        return cast(JSON, msgspec.to_builtins(plugin_settings(info.context.services, ProbeSettings)))
+
     @strawberry.field(description="Raises what a resolver must never show.")
     async def probe_secret(self, info: Info) -> str:
         raise RuntimeError("SELECT secret FROM internals")
@@ -230,6 +247,7 @@ plugin = Plugin(
         Operation("probeWork", "probe:answer", (WORDS,), JobSpec(Task, Done, work)),
     ),
     functions=(Probe,),
+    settings=ProbeSettings,
     meters=(Meter(WORDS, "Words", "word", price=1_000_000),),
     scopes=(Scope("probe:answer", "Use the probe"),),
     routes=(

@@ -31,10 +31,16 @@ async function* events(response) {
   }
 }
 
+// A link to a query opens it here, where a click runs it. Opened from the console for an organization, it runs
+// in the name of who is logged in there.
+const given = new URLSearchParams(location.search);
+const organization = given.get("organization");
+
 // The preset is no key: without one, the schema can still be read.
-function headers(given) {
-  const kept = { ...given };
+function headers(edited) {
+  const kept = { ...edited };
   if (/^Bearer\s*(sk_live_\.\.\.)?$/.test(kept.Authorization || "")) delete kept.Authorization;
+  if (organization && !kept.Authorization) kept["Skyhook-Organization"] = organization;
   return kept;
 }
 
@@ -82,7 +88,7 @@ async function* answers(response) {
 
 const welcome = `# Welcome to Skyhook's GraphQL API.
 #
-# Put your key into the Headers editor below.
+# ${organization ? `You ask for the organization ${organization}, without a key.` : "Put your key into the Headers editor below."}
 # Docs, at the left, describe every field.
 # Ctrl-Enter runs, Ctrl-Space completes.
 
@@ -91,17 +97,14 @@ query Hello {
 }
 `;
 
-// A link to a query opens it here, where a click runs it.
-const given = new URLSearchParams(location.search);
-
 ReactDOM.createRoot(root).render(
   React.createElement(GraphiQL, {
     fetcher,
     query: given.get("query") || undefined,
     variables: given.get("variables") || undefined,
     defaultQuery: welcome,
-    defaultHeaders: JSON.stringify({ Authorization: "Bearer sk_live_..." }, null, 2),
-    defaultEditorToolsVisibility: "headers",
+    defaultHeaders: organization ? undefined : JSON.stringify({ Authorization: "Bearer sk_live_..." }, null, 2),
+    defaultEditorToolsVisibility: organization ? undefined : "headers",
     isHeadersEditorEnabled: true,
     shouldPersistHeaders: false,
   }),

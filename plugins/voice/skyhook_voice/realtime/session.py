@@ -7,7 +7,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
-from skyhook.plugin import CatalogueModel, InvalidInput, SkyhookError, WebSocket, new_id
+from skyhook.plugin import CatalogueModel, InvalidInput, SkyhookError, WebSocket, new_id, plugin_settings
 from skyhook_functions.voice.listener import LIVE_FRAME, Listener
 from skyhook_functions.voice.messages import Listening, Nothing, Speech
 from skyhook_functions.voice.speaker import Speaker
@@ -18,8 +18,9 @@ from skyhook_voice.realtime.conversation import Conversation, Item, item_id
 from skyhook_voice.realtime.credit import HearingCredit
 from skyhook_voice.realtime.events import TurnDetection
 from skyhook_voice.realtime.outlet import Outlet, described
-from skyhook_voice.realtime.settings import Settings, idle_s, longest_s
+from skyhook_voice.realtime.settings import Settings
 from skyhook_voice.realtime.turns import Turns
+from skyhook_voice.settings import VoiceSettings
 from skyhook_voice.speaking import milliseconds
 
 FRAME_BYTES = 2 * LIVE_FRAME
@@ -53,13 +54,14 @@ class Session:
         self._answering: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._ends_at = time.time() + longest_s()
+        self._limits = plugin_settings(self._services, VoiceSettings)
+        self._ends_at = time.time() + self._limits.session_s
 
     async def serve(self) -> None:
         """Reads the client's events until it goes, or the session must end."""
         await self._outlet.send("session.created", session=self._shown())
         try:
-            async with asyncio.timeout(longest_s()):
+            async with asyncio.timeout(self._limits.session_s):
                 while (message := await self._receive()) is not None:
                     await self._handle(message)
         except TimeoutError:
@@ -79,7 +81,7 @@ class Session:
         receiving = asyncio.ensure_future(self._socket.receive())
         try:
             await asyncio.wait(
-                (receiving, self._failure), timeout=idle_s(), return_when=asyncio.FIRST_COMPLETED
+                (receiving, self._failure), timeout=self._limits.idle_s, return_when=asyncio.FIRST_COMPLETED
             )
             if self._failure.done():
                 self._failure.result()

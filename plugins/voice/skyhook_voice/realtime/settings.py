@@ -1,8 +1,7 @@
-"""What a session is set to: by default, by its client, and by the operator."""
+"""What a session is set to: by default, and by its client."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,16 +21,6 @@ from skyhook_voice.types import DEFAULT_MODEL, DEFAULT_VOICE
 INSTRUCTIONS = "You are on the phone. Answer in one or two short sentences, without lists or markup."
 USUAL_SPEED = 175
 """In words a minute: a speed of 1."""
-
-
-def longest_s() -> int:
-    """The longest that a session may be (`SKYHOOK_VOICE_SESSION_S`, default half an hour)."""
-    return int(os.environ.get("SKYHOOK_VOICE_SESSION_S") or 1_800)
-
-
-def idle_s() -> int:
-    """The longest without a message of the client (`SKYHOOK_VOICE_IDLE_S`, default five minutes)."""
-    return int(os.environ.get("SKYHOOK_VOICE_IDLE_S") or 300)
 
 
 @dataclass(frozen=True, slots=True)

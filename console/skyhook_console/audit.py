@@ -1,0 +1,99 @@
+"""The audit log: who did what, filtered, by page and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from litestar import Response, get
+
+from skyhook.accounts.audit import Wanted
+from skyhook.errors import InvalidInput, SkyhookError
+from skyhook.scopes import ACCOUNT_WRITE
+from skyhook_console.visiting import Http, Visit
+
+SHOWN = 50
+MOST_IN_CSV = 10_000
+FILTERS = ("actor", "action", "target", "since", "until")
+
+
+@get("/o/{slug:str}/audit")
+async def audit_page(request: Http, visit: Visit, slug: str) -> Response[str]:
+    """The newest events that are asked for."""
+    visit, caller = visit.at(slug, ACCOUNT_WRITE)
+    asked, log, error = _asked(request), visit.services.audit_log, None
+    rows: list[Any] = []
+    try:
+        before = _id(request.query_params.get("before", ""), "before")
+        rows = list(await log.newest(caller, _wanted(asked), SHOWN + 1, before))
+    except SkyhookError as refused:
+        error = refused
+    older = {name: text for name, text in asked.items() if text}
+    return visit.page(
+        "audit.html",
+        status=error.status if error else 200,
+        rows=rows[:SHOWN],
+        more=urlencode(older | {"before": str(rows[SHOWN - 1][0].id)}) if len(rows) > SHOWN else None,
+        query=urlencode(older),
+        actions=await log.actions(caller),
+        asked=asked,
+        error=error and error.message,
+    )
+
+
+@get("/o/{slug:str}/audit.csv")
+async def audit_csv(request: Http, visit: Visit, slug: str) -> Response[str]:
+    """The newest 10,000 events that are asked for."""
+    visit, caller = visit.at(slug, ACCOUNT_WRITE)
+    rows = await visit.services.audit_log.newest(caller, _wanted(_asked(request)), MOST_IN_CSV)
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(["at", "actor", "key", "action", "target", "details"])
+    for event, email in rows:
+        at = event.created_at.astimezone(UTC).isoformat()
+        details = json.dumps(event.details, sort_keys=True)
+        table.writerow([at, _inert(email or ""), event.key_id, event.action, event.subject_id, details])
+    headers = {"Content-Disposition": f'attachment; filename="audit-{slug}.csv"'}
+    return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _inert(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def _asked(request: Http) -> dict[str, str]:
+    return {name: str(request.query_params.get(name, "")).strip() for name in FILTERS}
+
+
+def _wanted(asked: dict[str, str]) -> Wanted:
+    until = _day(asked["until"], "until")
+    return Wanted(
+        actor=asked["actor"],
+        action=asked["action"],
+        subject_id=_id(asked["target"], "target"),
+        since=_day(asked["since"], "since"),
+        until=until + timedelta(days=1) if until else None,
+    )
+
+
+def _id(text: str, field: str) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError as error:
+        raise InvalidInput("A target is an id, as the log shows it.", field=field) from error
+
+
+def _day(text: str, field: str) -> datetime | None:
+    try:
+        return datetime.combine(date.fromisoformat(text), time.min, UTC) if text else None
+    except ValueError as error:
+        raise InvalidInput("Write a day such as 2030-12-31, or nothing.", field=field) from error
+
+
+HANDLERS: list[Any] = [audit_page, audit_csv]

@@ -1,0 +1,1 @@
+"""Mail to people: through SMTP, or into a folder where none is set."""

@@ -1,0 +1,298 @@
+"""`skyhook plugins check`: each check passes on a sound plugin, and fails on one that breaks it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from email.message import Message
+from importlib.metadata import Distribution
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import Column, Integer, MetaData, String, Table
+
+from skyhook.conformance.running import CHECKS, judge
+from skyhook.conformance.subject import Subject
+from skyhook.plugins.host import PluginHost
+from skyhook.plugins.manifest import Meter, Model, Operation, Plugin, Scope
+
+FUNCTIONS = """
+from msgspec import Struct
+from skyhook.function import function
+
+class Asked(Struct):
+    place: str
+
+@function(requirements=("numpy",))
+class Forecaster:
+    def forecast(self, asked: Asked) -> Asked:
+        return asked
+"""
+SCHEMA = """
+from typing import Annotated
+import strawberry
+from skyhook.plugin import Info
+
+Place = Annotated[str, strawberry.argument(description="Where.")]
+
+@strawberry.type(description="The weather to come.")
+class WeatherForecast:
+    text: str = strawberry.field(description="In words.")
+
+@strawberry.type
+class WeatherQuery:
+    @strawberry.field(description="Forecasts the weather.")
+    async def weather_forecast(self, info: Info, place: Place) -> WeatherForecast:
+        return WeatherForecast(text="sun")
+"""
+MIGRATION = """
+import sqlalchemy as sa
+from alembic import op
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+def upgrade():
+    op.create_table("weather_log", sa.Column("id", sa.Integer(), primary_key=True))
+"""
+
+
+@pytest.fixture
+def sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Subject]:
+    """A plugin that keeps the contract, whose files a test can write anew before it is checked."""
+    package = tmp_path / "sound_weather"
+    (package / "migrations").mkdir(parents=True)
+    (package / "weights").mkdir()
+    (package / "weights" / "model.bin").write_bytes(b"1")
+    (package / "__init__.py").write_text("")
+    (package / "schema.py").write_text(SCHEMA)
+    (package / "migrations" / "0001_log.py").write_text(MIGRATION)
+    (tmp_path / "sound_weather_functions.py").write_text(FUNCTIONS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = set(sys.modules)
+    tables = MetaData()
+    Table("weather_log", tables, Column("id", Integer, primary_key=True))
+    plugin = Plugin(
+        name="weather",
+        version="1.0",
+        title="Weather",
+        query=importlib.import_module("sound_weather.schema").WeatherQuery,
+        operations=(Operation("weatherForecast", "weather:read", ("weather.calls",)),),
+        functions=(importlib.import_module("sound_weather_functions").Forecaster,),
+        meters=(Meter("weather.calls", "Calls", "call", 100),),
+        scopes=(Scope("weather:read", "Read the weather"),),
+        models=(Model("clouds", "Clouds", "sound_weather:weights", "small"),),
+        tables=tables,
+        migrations="sound_weather:migrations",
+    )
+    others = PluginHost.discover().loaded
+    packages = {other.name: f"skyhook_{other.name}" for other in others}
+    yield Subject(plugin, "sound_weather", others, packages)
+    for name in set(sys.modules) - before:
+        if name.startswith("sound_weather"):
+            del sys.modules[name]
+
+
+def problems(subject: Subject, check: str) -> str:
+    return "; ".join(CHECKS[check](subject))
+
+
+def with_manifest(subject: Subject, **changes: Any) -> Subject:
+    return replace(subject, plugin=replace(subject.plugin, **changes))
+
+
+def test_a_sound_plugin_passes_every_check(sound: Subject) -> None:
+    verdicts = list(judge(sound))
+    assert {verdict.check: verdict.problems for verdict in verdicts} == {name: [] for name in CHECKS}
+
+
+@pytest.mark.parametrize(
+    ("check", "changes", "told"),
+    [
+        ("manifest", {"scopes": ()}, "which it doesn't declare"),
+        ("manifest", {"settings": dict}, "must be a frozen msgspec Struct"),
+        ("contract", {"api": 2}, "speaks plugin API 2"),
+        (
+            "collisions",
+            {"models": (Model("skyhook-small", "x", "p:m", "small"),)},
+            "collides with one of chat",
+        ),
+        ("collisions", {"meters": (Meter("chat.input_tokens", "x", "x", 1),)}, "is already that of chat"),
+        ("collisions", {"scopes": (Scope("keys:read", "x"),)}, "is already that of the core"),
+        ("meters", {"meters": (Meter("weather.calls", "Calls", "call", -1),)}, "must be whole nano-dollars"),
+        ("meters", {"meters": (Meter("weather.calls", "", "call", 1),)}, "needs a title and a unit"),
+        ("meters", {"operations": ()}, "no operation uses the meter weather.calls"),
+        ("meters", {"models": (Model("m", "M", "p:m", "small", prices={"weather.x": 1}),)}, "no meter"),
+        ("operations", {"operations": (Operation("weatherWarn", "weather:read"),)}, "is no root field"),
+        ("operations", {"scopes": ()}, "which is not the plugin's"),
+        ("operations", {"scopes": (Scope("weather:read", ""),)}, "needs a title"),
+        ("models", {"models": (Model("m", "M", "sound_weather:nothing", "small"),)}, "has no files"),
+        ("models", {"models": (Model("m", "M", "no_such_package:x", "small"),)}, "has no files"),
+        ("migrations", {"migrations": None}, "go together"),
+        ("migrations", {"tables": MetaData()}, "'weather_log', which no model describes"),
+    ],
+)
+def test_a_manifest_that_breaks_a_check_fails_it(
+    sound: Subject, check: str, changes: dict[str, Any], told: str
+) -> None:
+    assert told in problems(with_manifest(sound, **changes), check)
+
+
+def test_a_table_of_the_core_is_not_the_plugins(sound: Subject) -> None:
+    tables = MetaData()
+    Table("login_failures", tables, Column("id", Integer))
+    changed = with_manifest(sound, name="login", tables=tables)
+    assert "'login_failures' is already that of the core" in problems(changed, "collisions")
+
+
+def test_migrations_that_leave_a_column_out_fail(sound: Subject) -> None:
+    assert sound.plugin.tables is not None
+    sound.plugin.tables.tables["weather_log"].append_column(Column("place", String(20)))
+    assert "add_column" in problems(sound, "migrations")
+
+
+def test_migrations_that_cannot_run_fail_with_the_reason(sound: Subject, tmp_path: Path) -> None:
+    migration = tmp_path / "sound_weather" / "migrations" / "0001_log.py"
+    migration.write_text(MIGRATION.replace("op.create_table", "op.no_such_thing"))
+    verdict = next(one for one in judge(sound) if one.check == "migrations")
+    assert "no_such_thing" in verdict.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("check", "written", "instead", "told"),
+    [
+        (
+            "descriptions",
+            ' = strawberry.field(description="In words.")',
+            "",
+            "WeatherForecast.text has no description",
+        ),
+        (
+            "descriptions",
+            'strawberry.argument(description="Where.")',
+            '"where"',
+            "Query.weatherForecast(place:) has no description",
+        ),
+        (
+            "collisions",
+            "WeatherForecast",
+            "ChatModel",
+            "its type 'ChatModel' is already that of plugin 'chat'",
+        ),
+        ("collisions", "weather_forecast", "rain_forecast", "must begin with the plugin's name"),
+    ],
+)
+def test_a_schema_that_is_not_described_or_takes_a_name_fails(
+    sound: Subject, tmp_path: Path, check: str, written: str, instead: str, told: str
+) -> None:
+    (tmp_path / "sound_weather" / "other_schema.py").write_text(SCHEMA.replace(written, instead))
+    schema = importlib.import_module("sound_weather.other_schema")
+    assert told in problems(with_manifest(sound, query=schema.WeatherQuery), check)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("import numpy", "imports numpy: import it in `load`"),
+        ("from skyhook.plugin import Plugin", "keep functions in modules of their own"),
+        ("raise SystemExit(3)", "cannot be imported"),
+    ],
+)
+def test_a_function_that_needs_more_than_its_contract_to_be_imported_fails(
+    sound: Subject, tmp_path: Path, line: str, told: str
+) -> None:
+    (tmp_path / "sound_weather_functions.py").write_text(f"{line}\n{FUNCTIONS}")
+    assert told in problems(sound, "functions")
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "told"),
+    [
+        ("schema.py", "import skyhook.billing", "a plugin imports skyhook.plugin only"),
+        ("schema.py", "from skyhook import database", "imports skyhook.database"),
+        ("schema.py", "from skyhook_chat.scopes import READ", "which is of the plugin chat"),
+        ("schema.py", "import skyhook_functions.chat.local", "which is of the functions of chat"),
+        ("schema.py", "from skyhook_console import routes", "which is of the console"),
+        (
+            "../sound_weather_functions.py",
+            "import skyhook.plugin",
+            "a function imports skyhook.function only",
+        ),
+    ],
+)
+def test_an_import_of_what_is_not_its_own_fails(
+    sound: Subject, tmp_path: Path, file: str, line: str, told: str
+) -> None:
+    path = tmp_path / "sound_weather" / file
+    path.write_text(f"{path.read_text()}\ndef later():\n    {line}\n")
+    assert told in problems(sound, "imports")
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({}, "no description"),
+        ({"Summary": "x", "Project-URL": "Documentation, docs/weather.md"}, "must begin with https://"),
+        ({"Summary": "x", "Project-URL": "Documentation, https://example.com"}, ""),
+    ],
+)
+def test_a_distribution_says_what_it_is_and_where_it_is_explained(
+    sound: Subject, headers: dict[str, str], told: str
+) -> None:
+    metadata = Message()
+    for name, value in headers.items():
+        metadata[name] = value
+    distribution = cast(Distribution, SimpleNamespace(metadata=metadata))
+    assert told in problems(replace(sound, distribution=distribution), "documentation")
+
+
+def run(*arguments: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """`skyhook plugins check`, in an installation that has the plugins in `path` as well."""
+    paths = [str(path)] if path else []
+    paths += filter(None, [os.environ.get("PYTHONPATH")])
+    return subprocess.run(
+        [sys.executable, "-m", "skyhook", "plugins", "check", *arguments],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_built_in_plugin_keeps_the_contract() -> None:
+    checked = run()
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    lines = [line.split() for line in checked.stdout.splitlines()]
+    names = {"chat", "code", "imagine", "macrohard", "money", "voice"}
+    assert {(line[0], line[1]) for line in lines} >= {(name, check) for name in names for check in CHECKS}
+    assert {line[2] for line in lines} == {"ok"}
+
+
+def test_a_named_plugin_is_checked_alone_and_a_broken_one_fails(tmp_path: Path) -> None:
+    for name, more in {"rain": "", "snow": ", api=99"}.items():
+        (tmp_path / f"{name}_plugin.py").write_text(
+            "from skyhook.plugin import Meter, Plugin\n"
+            f"plugin = Plugin(name={name!r}, version='1', title='x', "
+            f"meters=(Meter('{name}.drops', 'Drops', 'drop', 1),){more})\n"
+        )
+        info = tmp_path / f"{name}-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        (info / "entry_points.txt").write_text(f"[skyhook.plugins]\n{name} = {name}_plugin:plugin\n")
+    checked = run("rain", "snow", path=tmp_path)
+    assert checked.returncode == 1
+    assert {line.split()[0] for line in checked.stdout.splitlines()} == {"rain", "snow"}
+    assert "no operation uses the meter rain.drops" in checked.stdout
+    assert "it speaks plugin API 99" in checked.stdout
+
+
+def test_a_plugin_that_is_not_installed_cannot_be_checked() -> None:
+    unknown = run("hail")
+    assert unknown.returncode == 1
+    assert "No plugin 'hail' is installed" in unknown.stderr
