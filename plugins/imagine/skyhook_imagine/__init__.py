@@ -1,6 +1,6 @@
 """The imagine plugin: pictures and video, made, changed, enlarged and continued."""
 
-from skyhook.plugin import JobSpec, Meter, Operation, Plugin, Scope
+from skyhook.plugin import JobSpec, Meter, Model, Operation, Plugin, Scope
 from skyhook_functions.imagine.image_model import ImageModel
 from skyhook_functions.imagine.picture_tools import Pictures as PictureTools
 from skyhook_functions.imagine.video_model import VideoModel
@@ -42,6 +42,15 @@ plugin = Plugin(
         Scope(READ, "See the models that make them"),
     ),
     settings=ImagineSettings,
+    models=(
+        Model(
+            name="skyhook-scenes",
+            title="Skyhook Scenes",
+            location="skyhook_functions:weights/skyhook-scenes",
+            tier="small",
+            description="Draws plain coloured shapes, trained from scratch on a CPU; see its model card.",
+        ),
+    ),
     tables=Base.metadata,
     migrations="skyhook_imagine:migrations",
 )

@@ -18,9 +18,14 @@ from skyhook_functions.imagine.small.words import Words
 __all__ = ["checkpoints", "images", "unknown", "videos"]
 
 WEIGHTS = Path(__file__).parents[3] / "functions" / "skyhook_functions" / "weights"
-needs_weights = pytest.mark.skipif(
-    not (WEIGHTS / "skyhook-scenes-video" / "config.json").exists(), reason="its weights are not there yet"
-)
+
+
+def needs_weights(name: str) -> pytest.MarkDecorator:
+    """Skips a test of a shipped model until its weights are there."""
+    is_there = (WEIGHTS / name / "config.json").exists()
+    return pytest.mark.skipif(not is_there, reason=f"the weights of {name} are not there yet")
+
+
 TINY = Shape(
     vocabulary=6,
     side=2,

@@ -109,7 +109,7 @@ def test_what_does_not_fit_is_refused(tiny_image: Path) -> None:
         SmallImagine(tiny_image)
 
 
-@needs_weights
+@needs_weights("skyhook-scenes")
 def test_the_shipped_model_draws_captions_that_it_never_saw() -> None:
     model = SmallImagine(WEIGHTS / "skyhook-scenes")
     every = list(cases(8, seed=1, held=True))
@@ -118,7 +118,7 @@ def test_the_shipped_model_draws_captions_that_it_never_saw() -> None:
     assert sum(verdict.everything for verdict in right) >= 6
 
 
-@needs_weights
+@needs_weights("skyhook-scenes")
 def test_the_shipped_model_paints_into_a_picture() -> None:
     model = SmallImagine(WEIGHTS / "skyhook-scenes")
     start = draw(Scene((Thing("circle", "red", 25, 48, 14),), "white"))

@@ -63,7 +63,7 @@ def test_frames_of_another_size_are_refused(tiny_video: Path) -> None:
         next(SmallVideo(tiny_video).segment(VideoRequest("a star", given=GIVEN[:, :12])))
 
 
-@needs_weights
+@needs_weights("skyhook-scenes-video")
 def test_the_shipped_model_goes_on_from_the_frames_given() -> None:
     model = SmallVideo(WEIGHTS / "skyhook-scenes-video")
     said = Description("single", Kind("circle", "red"), background="white", motion="right")

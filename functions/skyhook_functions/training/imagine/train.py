@@ -235,7 +235,7 @@ def main() -> None:
         "--reader-steps", type=int, default=1500, help="after the codec, if there is no reader yet"
     )
     parser.add_argument(
-        "--sharpen-minutes", type=float, default=0.0, help="train the decoder of the codec further"
+        "--sharpen-minutes", type=float, default=0.0, help="train the decoder of a finished codec further"
     )
     parser.add_argument("--batch", type=int, help="64 pictures or 8 videos")
     parser.add_argument("--seed", type=int, default=1)

@@ -22,6 +22,12 @@ BATCH = 32  # pictures
 LEARNING_RATE = 2e-3
 WARM_UP = 30  # steps
 NOISE = 0.1  # put on cells, as a share of their size: so near ones come to mean alike pictures
+MOST_NOISE = 0.3  # the same where the decoder learns alone: as much as the network gets wrong
+SMALL = 14  # px, the largest radius of what is hard to decode
+SMALL_SHARE = 0.75  # of the pictures from which the decoder learns alone
+EDGE_WEIGHT = 8.0  # of pixels near an edge, beside 1 of others: they decide which shape is seen
+EDGE_WIDTH = 5  # px
+SHARPENED = 0.4  # time that the decoder learns alone, as a share of that before
 REPORT_EVERY = 25  # steps
 MEASURED = 512  # pictures that say the middle and the spread of the cells
 
@@ -46,42 +52,59 @@ def any_scene(rng: random.Random) -> Scene:
     return picture(rng).scenes[0] if kind == "picture" else trained_film(rng, 1).scenes[0]
 
 
-def pictures(seed: int, start: int, count: int) -> Tensor:
+def hard_scene(rng: random.Random) -> Scene:
+    """Mostly a scene with something small in it."""
+    while rng.random() < SMALL_SHARE:
+        scene = picture(rng).scenes[0]
+        if any(thing.radius <= SMALL for thing in scene.things):
+            return scene
+    return any_scene(rng)
+
+
+Sample = Callable[[random.Random], Scene]
+
+
+def pictures(sample: Sample, seed: int, start: int, count: int) -> Tensor:
     """`count` pictures [count, 3, SIZE, SIZE] from a position of the stream on."""
-    scenes = [any_scene(random.Random(f"codec/{seed}/{index}")) for index in range(start, start + count)]
+    scenes = [sample(random.Random(f"codec/{seed}/{index}")) for index in range(start, start + count)]
     return to_tensor(np.stack([draw(scene) for scene in scenes])).contiguous(
         memory_format=torch.channels_last
     )
 
 
-def loss_of(codec: Codec, clean: Tensor) -> tuple[Tensor, Tensor]:
-    """The loss, and its part that is the mean absolute error of pixels.
+def loss_of(codec: Codec, clean: Tensor) -> Tensor:
+    """The loss of the codec.
 
     In float32, because the gradients of convolutions in bfloat16 take four times as long on a CPU.
     """
     cells = codec.encode(clean)
     cells = cells / cells.square().mean(dim=(0, 2, 3), keepdim=True).sqrt()
-    return error_of(codec, clean, cells)
+    pixels = codec.decode(cells + NOISE * torch.randn_like(cells))
+    return functional.l1_loss(pixels, clean) + functional.mse_loss(pixels, clean)
 
 
-def decoder_loss_of(codec: Codec, clean: Tensor) -> tuple[Tensor, Tensor]:
-    """The same for the decoder alone, with the cells as they are."""
+def decoder_loss_of(codec: Codec, clean: Tensor) -> Tensor:
+    """The loss of the decoder alone, with the cells as they are: mostly of edges."""
     with torch.no_grad():
         cells = codec.encode(clean)
-    return error_of(codec, clean, cells)
+        noise = MOST_NOISE * torch.rand(len(cells), 1, 1, 1)
+        weights = 1.0 + EDGE_WEIGHT * edges(clean)
+    wrong = codec.decode(cells + noise * torch.randn_like(cells)) - clean
+    return (wrong.abs() * weights).mean() + (wrong.square() * weights).mean()
 
 
-def error_of(codec: Codec, clean: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
-    """What decoding noisy cells gets wrong: the loss, and the mean absolute error."""
-    pixels = codec.decode(cells + NOISE * torch.randn_like(cells))
-    wrong = functional.l1_loss(pixels, clean)
-    return wrong + functional.mse_loss(pixels, clean), wrong
+def edges(clean: Tensor) -> Tensor:
+    """How much pictures [B, 3, H, W] change near each pixel [B, 1, H, W], at most 1."""
+    across = (clean[..., 1:] - clean[..., :-1]).abs().amax(dim=1, keepdim=True)
+    down = (clean[..., 1:, :] - clean[..., :-1, :]).abs().amax(dim=1, keepdim=True)
+    steps = torch.maximum(functional.pad(across, (0, 1)), functional.pad(down, (0, 0, 0, 1)))
+    return functional.max_pool2d(steps.clamp(max=1.0), EDGE_WIDTH, 1, EDGE_WIDTH // 2)
 
 
 @torch.no_grad()
 def measure(codec: Codec, seed: int) -> None:
     """Make cells of the size that the decoder knows, and set their middle and spread."""
-    cells = codec.encode(pictures(seed, 0, MEASURED))
+    cells = codec.encode(pictures(any_scene, seed, 0, MEASURED))
     size = cells.square().mean(dim=(0, 2, 3)).sqrt()
     cells = cells / size[:, None, None]
     last = codec.encoder[-1]
@@ -91,26 +114,28 @@ def measure(codec: Codec, seed: int) -> None:
     codec.spread.copy_(cells.std(dim=(0, 2, 3))[:, None, None])
 
 
-Loss = Callable[[Codec, Tensor], tuple[Tensor, Tensor]]
+Loss = Callable[[Codec, Tensor], Tensor]
 
 
-def fit(codec: Codec, weights: list[nn.Parameter], loss_function: Loss, seed: int, seconds: float) -> None:
+def fit(
+    codec: Codec, weights: list[nn.Parameter], loss_function: Loss, sample: Sample, seed: int, seconds: float
+) -> None:
     """Train some of the weights for so long, then end with a learning rate of zero."""
     codec.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(weights, lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.0)
     began, step, total = time.monotonic(), 0, 0.0
     while (done := (time.monotonic() - began) / seconds) < 1.0:
-        loss, wrong = loss_function(codec, pictures(seed, step * BATCH, BATCH))
+        loss = loss_function(codec, pictures(sample, seed, step * BATCH, BATCH))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARM_UP, 1.5 * (1.0 - done))
         optimizer.step()
         optimizer.zero_grad()
-        step, total = step + 1, total + wrong.item()
+        step, total = step + 1, total + loss.item()
         if step % REPORT_EVERY == 0:
             elapsed = round(time.monotonic() - began)
             print(
-                json.dumps({"codec": step, "error": round(total / REPORT_EVERY, 4), "s": elapsed}), flush=True
+                json.dumps({"codec": step, "loss": round(total / REPORT_EVERY, 4), "s": elapsed}), flush=True
             )
             total = 0.0
 
@@ -122,13 +147,13 @@ def trained_codec(folder: Path, seed: int, seconds: float) -> Codec:
     if file.exists():
         codec.load_state_dict(torch.load(file, weights_only=True))
         return codec
-    fit(codec, list(codec.parameters()), loss_of, seed, seconds)
+    fit(codec, list(codec.parameters()), loss_of, any_scene, seed, seconds)
     measure(codec, seed)
-    torch.save(codec.state_dict(), file)
+    sharpen(codec, folder, seed + 1, SHARPENED * seconds)
     return codec
 
 
 def sharpen(codec: Codec, folder: Path, seed: int, seconds: float) -> None:
     """Train the decoder of a finished codec further; what its cells mean stays, so networks need no training."""
-    fit(codec, list(codec.decoder.parameters()), decoder_loss_of, seed, seconds)
+    fit(codec, list(codec.decoder.parameters()), decoder_loss_of, hard_scene, seed, seconds)
     torch.save(codec.state_dict(), folder / FILE)
