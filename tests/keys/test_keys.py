@@ -222,7 +222,7 @@ async def test_every_change_of_a_key_is_in_the_audit_log(office: Office, databas
     await office.keys.revoke(office.owner, successor.id)
     async with database.read() as session:
         actions = (await session.scalars(select(AuditEvent.action).order_by(AuditEvent.id))).all()
-    assert actions == ["key.created", "key.created", "key.rotated", "key.revoked"]
+    assert actions == ["organization.created", "key.created", "key.created", "key.rotated", "key.revoked"]
 
 
 async def test_a_refused_rotation_changes_nothing(office: Office, database: Database) -> None:

@@ -198,6 +198,7 @@ async def test_each_switching_is_audited_once(database: Database) -> None:
     async with database.read() as session:
         events = await session.scalars(select(AuditEvent).order_by(AuditEvent.id))
         assert [(event.action, event.details) for event in events] == [
+            ("organization.created", {"name": "Example"}),
             ("plugin.disabled", {"plugin": "weather"}),
             ("plugin.enabled", {"plugin": "weather"}),
         ]

@@ -10,6 +10,7 @@ import pytest
 import torch
 from tests.functions.imagine.checkpoints import checkpoints, images, unknown, videos
 
+from skyhook_functions.imagine import background
 from skyhook_functions.imagine.small.checkpoint import IMAGE_TYPE, VIDEO_TYPE, Checkpoint, Defaults, save
 from skyhook_functions.imagine.small.codec import Codec
 from skyhook_functions.imagine.small.network import Network, Shape
@@ -62,6 +63,12 @@ def tiny_image(tmp_path: Path) -> Path:
 def tiny_video(tmp_path: Path) -> Path:
     """The folder of a tiny `skyhook-scenes-video`."""
     return save_random(tmp_path / "video", VIDEO_TYPE, replace(TINY, frames=2, moments=4))
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No step is told again on a slow machine, for tests that count what is told."""
+    monkeypatch.setattr(background, "HEARTBEAT_S", 60.0)
 
 
 @pytest.fixture(autouse=True)

@@ -113,6 +113,7 @@ def test_the_less_strength_the_more_stays(images: ImageModel, checkpoints: Folde
     assert differences[1] < differences[2]
 
 
+@pytest.mark.usefixtures("patient")
 def test_progress_counts_every_step_of_every_picture(images: ImageModel, checkpoints: Folders) -> None:
     list(images.generate(request(checkpoints, "text")))  # so that it is loaded
     events = progresses(images.generate(request(checkpoints, "text", count=2)))

@@ -97,6 +97,7 @@ def test_segments_of_a_chain_are_joined(videos: VideoModel, checkpoints: Folders
     assert video.join(paths, tmp_path / "whole.mp4").frames == 14
 
 
+@pytest.mark.usefixtures("patient")
 def test_progress_and_previews(videos: VideoModel, checkpoints: Folders) -> None:
     asked = request(checkpoints, "animatediff", steps=4)
     finished(videos.segment(asked))
