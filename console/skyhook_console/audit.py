@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -15,6 +13,7 @@ from litestar import Response, get
 from skyhook.accounts.audit import Wanted
 from skyhook.errors import InvalidInput, SkyhookError
 from skyhook.scopes import ACCOUNT_WRITE
+from skyhook_console.tables import csv_file
 from skyhook_console.visiting import Http, Visit
 
 SHOWN = 50
@@ -51,20 +50,18 @@ async def audit_csv(request: Http, visit: Visit, slug: str) -> Response[str]:
     """The newest 10,000 events that are asked for."""
     visit, caller = visit.at(slug, ACCOUNT_WRITE)
     rows = await visit.services.audit_log.newest(caller, _wanted(_asked(request)), MOST_IN_CSV)
-    text = io.StringIO()
-    table = csv.writer(text)
-    table.writerow(["at", "actor", "key", "action", "target", "details"])
-    for event, email in rows:
-        at = event.created_at.astimezone(UTC).isoformat()
-        details = json.dumps(event.details, sort_keys=True)
-        table.writerow([at, _inert(email or ""), event.key_id, event.action, event.subject_id, details])
-    headers = {"Content-Disposition": f'attachment; filename="audit-{slug}.csv"'}
-    return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _inert(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    lines = (
+        [
+            event.created_at.astimezone(UTC).isoformat(),
+            email or "",
+            event.key_id,
+            event.action,
+            event.subject_id,
+            json.dumps(event.details, sort_keys=True),
+        ]
+        for event, email in rows
+    )
+    return csv_file(f"audit-{slug}.csv", ["at", "actor", "key", "action", "target", "details"], lines)
 
 
 def _asked(request: Http) -> dict[str, str]:

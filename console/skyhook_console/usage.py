@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +18,7 @@ from skyhook.scopes import USAGE_READ
 from skyhook.services import Services
 from skyhook.usage.queries import Group, Total, totals
 from skyhook_console import charts
+from skyhook_console.tables import csv_file
 from skyhook_console.visiting import Visit
 
 PERIODS = (7, 30, 90)
@@ -65,14 +64,11 @@ async def usage_csv(visit: Visit, slug: str, days: int = 30, by: str = "day") ->
     async with visit.services.database.read() as session:
         grouped = await totals(session, caller.organization_id, shown[0], until, [GROUPS[by]])
     meters = sorted({meter for total in grouped for meter in total.quantities})
-    text = io.StringIO()
-    table = csv.writer(text)
-    table.writerow([by, "calls", "cost_nano_usd", *meters])
-    for name, total in await _named(visit.services, caller, grouped):
-        table.writerow([name, total.calls, total.cost, *(total.quantities.get(meter, 0) for meter in meters)])
-    name = f"usage-{slug}-{by}-{days}-days.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+    rows = (
+        [name, total.calls, total.cost, *(total.quantities.get(meter, 0) for meter in meters)]
+        for name, total in await _named(visit.services, caller, grouped)
+    )
+    return csv_file(f"usage-{slug}-{by}-{days}-days.csv", [by, "calls", "cost_nano_usd", *meters], rows)
 
 
 def days_until(until: datetime, number: int) -> list[datetime]:

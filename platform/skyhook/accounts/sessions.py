@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,6 +24,7 @@ from skyhook.accounts.models import LoginFailure, MailRequest, Member, Role, Ses
 from skyhook.accounts.passwords import verify_password
 from skyhook.accounts.roles import scopes_of
 from skyhook.accounts.throttle import THROTTLED_FOR, tried
+from skyhook.accounts.tokens import Tokens
 from skyhook.clock import now
 from skyhook.database import Database
 from skyhook.errors import NotFound
@@ -88,7 +86,7 @@ class Sessions:
 
     def __init__(self, database: Database, secret: bytes, known_scopes: Iterable[str]) -> None:
         self._database = database
-        self._secret = hmac.digest(secret, b"sessions", hashlib.sha256)
+        self._tokens = Tokens(secret, b"sessions")
         self._known_scopes = frozenset(known_scopes)
 
     async def log_in(self, email: str, password: str, address: str, user_agent: str) -> str:
@@ -102,14 +100,14 @@ class Sessions:
 
     async def open(self, user: User, address: str, user_agent: str) -> str:
         """A new session's token, for a user who has just shown who they are."""
-        token = secrets.token_urlsafe(32)
+        token, token_hash = self._tokens.make()
         async with self._database.write() as session:
             await session.execute(delete(LoginFailure).where(LoginFailure.email == user.email))
             await _clear(session)
             session.add(
                 Session(
                     user_id=user.id,
-                    token_hash=self._hash(token),
+                    token_hash=token_hash,
                     address=address,
                     user_agent=user_agent[:200],
                     expires_at=now() + IDLE,
@@ -128,12 +126,12 @@ class Sessions:
 
     async def renew(self, visitor: Visitor) -> str:
         """The session's new token, after its user has shown once more who they are."""
-        token = secrets.token_urlsafe(32)
+        token, token_hash = self._tokens.make()
         async with self._database.write() as session:
             await session.execute(
                 update(Session)
                 .where(Session.id == visitor.session.id)
-                .values(token_hash=self._hash(token), authenticated_at=now())
+                .values(token_hash=token_hash, authenticated_at=now())
             )
         return token
 
@@ -143,7 +141,9 @@ class Sessions:
             return None
         at = now()
         async with self._database.read() as session:
-            query = select(Session).where(Session.token_hash == self._hash(token), Session.expires_at > at)
+            query = select(Session).where(
+                Session.token_hash == self._tokens.hash(token), Session.expires_at > at
+            )
             found = await session.scalar(query)
             user = await session.get(User, found.user_id) if found else None
             if found is None or user is None:
@@ -194,7 +194,7 @@ class Sessions:
 
     def form_token(self, token: str) -> str:
         """What a form of a session carries, so that no other site can send it."""
-        return hmac.digest(self._secret, b"form:" + token.encode(), hashlib.sha256).hex()
+        return self._tokens.hash(f"form:{token}").hex()
 
     async def _is_password(self, user: User | None, email: str, password: str, address: str) -> bool:
         of_email, of_address = await tried(self._database, LoginFailure, email, address)
@@ -218,9 +218,6 @@ class Sessions:
                 .where(Session.id == found.id)
                 .values(used_at=at, expires_at=min(at + IDLE, found.created_at + LONGEST))
             )
-
-    def _hash(self, token: str) -> bytes:
-        return hmac.digest(self._secret, token.encode(), hashlib.sha256)
 
 
 async def _clear(session: AsyncSession) -> None:

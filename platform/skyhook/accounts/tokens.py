@@ -1,4 +1,4 @@
-"""Secrets in links of mails: shown once, stored as hashes."""
+"""Secrets of sessions and of links in mails: given out once, stored as hashes."""
 
 from __future__ import annotations
 

@@ -20,12 +20,11 @@ Sampler = Callable[[random.Random], Film]
 
 @dataclass(frozen=True)
 class Batch:
-    """Word ids [B, words], right answers of the quiz [B, questions], frames [B, T, frames, 3, H, W].
+    """Right answers [B, questions] and frames [B, T, frames, 3, H, W].
 
     `later` [B] is true where the motion had begun before the first frame, which must then be given.
     """
 
-    ids: Tensor
     answers: Tensor
     frames: Tensor
     later: Tensor
@@ -63,8 +62,9 @@ class Stream:
         return self.words.encode(texts, self.length), torch.tensor(right)
 
     def batch(self, start: int, count: int) -> Batch:
-        """The same samples with their frames."""
+        """What the captions of the same samples mean, and their frames."""
         films = [self.sampler(generator(self.seed, index)) for index in range(start, start + count)]
         frames = [to_moments(to_tensor(film.frames()), self.per_moment) for film in films]
         later = torch.tensor([film.later for film in films])
-        return Batch(*self.captions(start, count), torch.stack(frames), later)
+        right = torch.tensor([answers(film.said) for film in films])
+        return Batch(right, torch.stack(frames), later)

@@ -32,7 +32,9 @@ def stream(seed: int) -> Stream:
 def test_the_same_seed_draws_and_says_the_same() -> None:
     one, other = (stream(5).batch(100, 4) for _ in range(2))
     assert one.frames.equal(other.frames)
-    assert one.ids.equal(other.ids)
+    said, again = (stream(5).captions(100, 4)[0] for _ in range(2))
+    assert said.equal(again)
+    assert one.answers.equal(other.answers)
     assert not one.frames.equal(stream(6).batch(100, 4).frames)
 
 
