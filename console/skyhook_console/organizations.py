@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 from litestar import Response, get, post
 
 from skyhook.accounts.errors import SlugTaken
-from skyhook.accounts.service import slug_of
+from skyhook.accounts.service import slugs_of
 from skyhook.errors import SkyhookError
 from skyhook.scopes import ACCOUNT_READ, ACCOUNT_WRITE
 from skyhook_console.visiting import Http, Visit, go
@@ -25,12 +24,11 @@ async def new_page(visit: Visit) -> Response[str]:
 async def create(request: Http, visit: Visit) -> Response[str]:
     """A new organization that the visitor owns; it has no credit."""
     user_id, name = visit.visitor.user.id, str((await request.form()).get("name") or "")
-    accounts, slug = visit.services.accounts, slug_of(name)
+    accounts, (slug, other) = visit.services.accounts, slugs_of(name)
     try:
         try:
             organization = await accounts.create_organization(name, slug, user_id)
         except SlugTaken:
-            other = f"{slug[:54].rstrip('-')}-{secrets.token_hex(4)}"
             organization = await accounts.create_organization(name, other, user_id)
     except SkyhookError as error:
         return visit.page("organization_new.html", status=error.status, name=name, error=error.message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import unicodedata
 from collections.abc import Sequence
 from uuid import UUID
@@ -200,10 +201,11 @@ def checked_email(email: str) -> str:
     return email
 
 
-def slug_of(name: str) -> str:
-    """A slug that says a name."""
+def slugs_of(name: str) -> tuple[str, str]:
+    """A slug that says a name, and another for where that is taken."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:63].rstrip("-") or "organization"
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:63].rstrip("-") or "organization"
+    return slug, f"{slug[:54].rstrip('-')}-{secrets.token_hex(4)}"
 
 
 def checked_name(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from datetime import timedelta
 
 from sqlalchemy import delete, select
@@ -13,7 +12,7 @@ from skyhook.accounts.errors import LinkExpired, LoginFailed, SignUpClosed, Slug
 from skyhook.accounts.first_run import STARTING_CREDIT
 from skyhook.accounts.models import Member, Organization, Role, SignUp, User
 from skyhook.accounts.passwords import check_password, hash_password, verify_password
-from skyhook.accounts.service import checked_email, checked_name, slug_of
+from skyhook.accounts.service import checked_email, checked_name, slugs_of
 from skyhook.accounts.throttle import count_mail
 from skyhook.accounts.tokens import Tokens
 from skyhook.billing import Billing
@@ -83,8 +82,7 @@ class SignUps:
         found = await self.pending(token)
         if not await asyncio.to_thread(verify_password, found.password_hash, password):
             raise LoginFailed("This is not the password that you signed up with.", field="password")
-        base = slug_of(found.organization_name)
-        for slug in (base, f"{base[:54].rstrip('-')}-{secrets.token_hex(4)}"):
+        for slug in slugs_of(found.organization_name):
             try:
                 user, organization = await self._make(found, slug)
             except SlugTaken:
