@@ -22,6 +22,8 @@ from skyhook.health import health_routes
 from skyhook.http.routes import artifact_routes, plugin_routes
 from skyhook.jobs.graphql import JobsMutation, JobsQuery, JobsSubscription
 from skyhook.keys.graphql import KeysMutation
+from skyhook.payments.graphql import PaymentsMutation, PaymentsQuery
+from skyhook.payments.webhook import stripe_routes
 from skyhook.plugins.graphql import PluginsMutation, PluginsQuery
 from skyhook.plugins.host import PluginHost
 from skyhook.services import Services
@@ -36,6 +38,7 @@ CORE = (
     Fields("billing", query=BillingQuery),
     Fields("jobs", query=JobsQuery, mutation=JobsMutation, subscription=JobsSubscription),
     Fields("keys", mutation=KeysMutation),
+    Fields("payments", query=PaymentsQuery, mutation=PaymentsMutation),
     Fields("plugins", query=PluginsQuery, mutation=PluginsMutation),
     Fields("webhooks", query=WebhooksQuery, mutation=WebhooksMutation),
 )
@@ -103,6 +106,7 @@ def create_app(services: Services) -> Litestar:
             *artifact_routes(services),
             *plugin_routes(services),
             *health_routes(services),
+            *stripe_routes(services.payments),
             *mounted,
         ],
         exception_handlers={NotFoundException: unknown_addresses(mounted)},

@@ -45,6 +45,12 @@ class Configuration:
     """Who mail is from (`SKYHOOK_MAIL_FROM`)."""
     signup_is_open: bool = False
     """Whether anybody may make an account (`SKYHOOK_SIGNUP`: `open`, or `closed`, the default)."""
+    stripe_secret_key: str | None = None
+    """Stripe's secret key (`STRIPE_SECRET_KEY`); none where no cards are taken."""
+    stripe_webhook_secret: str | None = None
+    """The secret of the webhook endpoint at Stripe (`STRIPE_WEBHOOK_SECRET`); none believes no webhook."""
+    stripe_url: str | None = None
+    """Where Stripe's API is (`STRIPE_API_URL`); none for Stripe itself, else a stand-in."""
 
     @classmethod
     def from_environment(cls) -> Configuration:
@@ -83,6 +89,9 @@ class Configuration:
             smtp_url=_smtp_url(os.environ.get("SKYHOOK_SMTP_URL")),
             mail_from=os.environ.get("SKYHOOK_MAIL_FROM") or "skyhook@localhost",
             signup_is_open=signup == "open",
+            stripe_secret_key=_stripe_key(os.environ.get("STRIPE_SECRET_KEY")),
+            stripe_webhook_secret=os.environ.get("STRIPE_WEBHOOK_SECRET") or None,
+            stripe_url=os.environ.get("STRIPE_API_URL") or None,
         )
 
     @property
@@ -136,6 +145,14 @@ def _smtp_url(text: str | None) -> str | None:
     if url.scheme not in ("smtp", "starttls", "smtps") or not url.hostname:
         # Not shown as it is: it may have a password.
         raise ValueError("SKYHOOK_SMTP_URL must be such as starttls://user:password@mail.example.com:587")
+    return text
+
+
+def _stripe_key(text: str | None) -> str | None:
+    if not text:
+        return None
+    if not text.startswith(("sk_", "rk_")):
+        raise ValueError("STRIPE_SECRET_KEY must be a secret or restricted key, sk_... or rk_...")
     return text
 
 

@@ -12,6 +12,7 @@ KEYS_READ = "keys:read"
 KEYS_WRITE = "keys:write"
 USAGE_READ = "usage:read"
 BILLING_READ = "billing:read"
+BILLING_WRITE = "billing:write"
 WEBHOOKS_READ = "webhooks:read"
 WEBHOOKS_WRITE = "webhooks:write"
 
@@ -25,7 +26,8 @@ CORE_SCOPES = (
     Scope(KEYS_READ, "See the organization's keys"),
     Scope(KEYS_WRITE, "Create, rotate and revoke keys"),
     Scope(USAGE_READ, "See usage and what it cost"),
-    Scope(BILLING_READ, "See the balance and the price list"),
+    Scope(BILLING_READ, "See the balance, payments and the price list"),
+    Scope(BILLING_WRITE, "Buy credit by card, manage cards and automatic payments"),
     Scope(WEBHOOKS_READ, "See webhook endpoints, events and deliveries"),
     Scope(WEBHOOKS_WRITE, "Create, change and delete webhook endpoints, rotate their secrets, replay"),
 )

@@ -29,6 +29,7 @@ from skyhook.mail.service import Mail
 from skyhook.operations.asks import Asks
 from skyhook.operations.caller import Caller
 from skyhook.operations.run import Operations
+from skyhook.payments import Payments
 from skyhook.plugins.configuring import PluginSettings
 from skyhook.plugins.failures import Failures
 from skyhook.plugins.host import PluginHost
@@ -65,6 +66,7 @@ class Services:
     operations: Operations
     asks: Asks
     jobs: Jobs
+    payments: Payments
     webhooks: Webhooks
 
     @classmethod
@@ -114,6 +116,7 @@ class Services:
             operations=operations,
             asks=asks,
             jobs=Jobs(database, configuration, billing, webhooks, plugins.operations, tools),
+            payments=Payments(database, configuration, mail),
             webhooks=webhooks,
         )
 
@@ -139,6 +142,7 @@ class Services:
         await self.compute.start()
         await self.webhooks.start()
         await self.jobs.start()
+        await self.payments.start()
 
     async def seed_prices(self) -> None:
         """Adds the prices of the plugins' manifests where the price list has none."""
@@ -147,6 +151,7 @@ class Services:
 
     async def close(self) -> None:
         """Ends what works in the background; every call that was served is charged first."""
+        await self.payments.close()
         await self.mail.close()
         await self.jobs.close()
         await self.compute.close()

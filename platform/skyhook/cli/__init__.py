@@ -5,7 +5,19 @@ from __future__ import annotations
 import click
 
 from skyhook import __version__
-from skyhook.cli import artifacts, credit, keys, models, organizations, plugins, prices, schema, server, users
+from skyhook.cli import (
+    artifacts,
+    billing,
+    credit,
+    keys,
+    models,
+    organizations,
+    plugins,
+    prices,
+    schema,
+    server,
+    users,
+)
 from skyhook.cli.plugin_commands import CommandsOfPlugins
 
 
@@ -26,5 +38,6 @@ main.add_command(keys.keys)
 main.add_command(organizations.organizations)
 main.add_command(users.users)
 main.add_command(credit.credit)
+main.add_command(billing.billing)
 main.add_command(prices.prices)
 main.add_command(schema.schema)

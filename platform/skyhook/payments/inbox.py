@@ -1,0 +1,148 @@
+"""Stripe's events: written down once before they are acknowledged, then applied in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, update
+
+from skyhook.database import Database
+from skyhook.errors import InvalidInput, NotFound
+from skyhook.ledger.service import insert_if_absent
+from skyhook.payments import events
+from skyhook.payments.models import EventState, StripeEvent
+
+POLL_S = 5.0
+AT_ONCE = 100
+"""Events of one look."""
+TRIES = 10
+LONGEST_WAIT = timedelta(hours=6)
+KEPT = timedelta(days=90)
+SWEEP_EVERY = timedelta(hours=1)
+
+_log = logging.getLogger(__name__)
+
+
+class Inbox:
+    """The events of all server processes; each process applies what no other one does."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+        self._woken = asyncio.Event()
+        self._loop: asyncio.Task[None] | None = None
+        self._sweep_at = clock()
+
+    async def start(self) -> None:
+        """Applies what is due from here on."""
+        self._loop = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Applies nothing more; what is left is applied by the next process."""
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+
+    async def receive(self, body: bytes) -> None:
+        """Writes an event down; durable when this returns. Raises InvalidInput for what is no event."""
+        try:
+            event = json.loads(body)
+            identifier, kind, _ = event["id"], event["type"], event["data"]["object"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise InvalidInput("This is no event of Stripe's.") from error
+        at = self._clock()
+        values = {
+            "id": identifier, "type": kind, "body": body, "state": EventState.PENDING, "attempts": 0,
+            "next_attempt_at": at, "received_at": at,
+        }  # fmt: skip
+        async with self._database.write() as session:
+            await session.execute(insert_if_absent(session, StripeEvent).values(values))
+        self._woken.set()
+
+    async def replay(self, identifier: str | None = None) -> int:
+        """Applies an event again, or all that were given up; how many. Raises NotFound."""
+        which = StripeEvent.state == EventState.FAILED if identifier is None else StripeEvent.id == identifier
+        async with self._database.write() as session:
+            rows = await session.scalars(
+                update(StripeEvent)
+                .where(which)
+                .values(state=EventState.PENDING, attempts=0, error=None, next_attempt_at=self._clock())
+                .returning(StripeEvent.id)
+            )
+            count = len(rows.all())
+        if identifier is not None and not count:
+            raise NotFound(f"There is no event {identifier}.")
+        self._woken.set()
+        return count
+
+    async def apply_due(self) -> int:
+        """Applies what is due now; how many events that were."""
+        async with self._database.read() as session:
+            due = await session.scalars(
+                select(StripeEvent.id)
+                .where(StripeEvent.state == EventState.PENDING, StripeEvent.next_attempt_at <= self._clock())
+                .order_by(StripeEvent.next_attempt_at)
+                .limit(AT_ONCE)
+            )
+            identifiers = due.all()
+        for identifier in identifiers:
+            await self._apply(identifier)
+        return len(identifiers)
+
+    async def _apply(self, identifier: str) -> None:
+        """Applies an event and marks it done in one unit of work, so that its effect stands exactly once."""
+        try:
+            async with self._database.write() as session:
+                event = await session.scalar(
+                    select(StripeEvent)
+                    .where(StripeEvent.id == identifier, StripeEvent.state == EventState.PENDING)
+                    .with_for_update(skip_locked=True)
+                )
+                if event is None:
+                    return  # another process applies it, or has
+                await events.handle(session, event.type, json.loads(event.body)["data"]["object"])
+                event.state, event.error, event.ended_at = EventState.DONE, None, self._clock()
+        except Exception as error:
+            _log.exception("Stripe's event %s could not be applied", identifier)
+            await self._put_off(identifier, f"{type(error).__name__}: {error}")
+
+    async def _put_off(self, identifier: str, why: str) -> None:
+        async with self._database.write() as session:
+            event = await session.get(StripeEvent, identifier, with_for_update=True)
+            if event is None or event.state != EventState.PENDING:
+                return
+            event.attempts, event.error = event.attempts + 1, why[:300]
+            event.next_attempt_at = self._clock() + min(timedelta(seconds=2**event.attempts), LONGEST_WAIT)
+            if event.attempts >= TRIES:
+                event.state = EventState.FAILED
+
+    async def _run(self) -> None:
+        while True:
+            self._woken.clear()
+            more = 0
+            try:
+                more = await self.apply_due()
+                await self._sweep()
+            except Exception:
+                _log.exception("Stripe's events cannot be applied now; they are tried again in %s s", POLL_S)
+            if more < AT_ONCE:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_S):
+                        await self._woken.wait()
+
+    async def _sweep(self) -> None:
+        """Forgets events of long ago."""
+        if self._clock() < self._sweep_at:
+            return
+        self._sweep_at = self._clock() + SWEEP_EVERY
+        async with self._database.write() as session:
+            await session.execute(
+                delete(StripeEvent).where(
+                    StripeEvent.state == EventState.DONE, StripeEvent.received_at < self._clock() - KEPT
+                )
+            )

@@ -1,0 +1,159 @@
+"""Tables of payments: who Stripe's customers are, what they paid and got back, and Stripe's events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from skyhook.clock import now
+from skyhook.database import Base, Identified
+
+_OPEN = text("state = 'open'")
+_OPEN_AUTOMATIC = text("kind = 'automatic' AND state = 'open'")
+_PENDING = text("state = 'pending'")
+
+
+class PaymentKind(StrEnum):
+    """How a payment came about."""
+
+    CHECKOUT = "checkout"
+    """Somebody paid on Stripe's page."""
+    AUTOMATIC = "automatic"
+    """The saved card was charged since credit ran low."""
+
+
+class PaymentState(StrEnum):
+    """Where a payment stands."""
+
+    OPEN = "open"
+    PAID = "paid"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    """Nobody paid in time."""
+
+
+class EventState(StrEnum):
+    """Where an event of Stripe's stands."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+    """Given up after many tries; an operator can replay it."""
+
+
+class StripeCustomer(Base):
+    """An organization as Stripe knows it."""
+
+    __tablename__ = "stripe_customers"
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    stripe_id: Mapped[str] = mapped_column(String(60), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Payment(Identified, Base):
+    """Credit that is bought by card."""
+
+    __tablename__ = "payments"
+    __table_args__ = (
+        CheckConstraint("amount > 0", name="amount_positive"),
+        CheckConstraint("taken_back >= 0 AND taken_back <= amount", name="taken_back"),
+        CheckConstraint("state = 'paid' OR taken_back = 0", name="unpaid_is_whole"),
+        Index("ix_payments_organization_id", "organization_id", "id"),
+        Index(
+            "uq_payments_open_automatic",
+            "organization_id",
+            unique=True,
+            sqlite_where=_OPEN_AUTOMATIC,
+            postgresql_where=_OPEN_AUTOMATIC,
+        ),
+        Index("ix_payments_open", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    )  # fmt: skip
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    kind: Mapped[str] = mapped_column(String(10))
+    state: Mapped[str] = mapped_column(String(10), default=PaymentState.OPEN)
+    amount: Mapped[int] = mapped_column()
+    """US cents."""
+    taken_back: Mapped[int] = mapped_column(default=0)
+    """Of these, what was refunded or is disputed."""
+    session: Mapped[str | None] = mapped_column(String(120), unique=True)
+    """Stripe's Checkout session."""
+    intent: Mapped[str | None] = mapped_column(String(60), unique=True)
+    """Stripe's payment intent, once there is one."""
+    card: Mapped[str | None] = mapped_column(String(60))
+    """The saved card that is charged, as Stripe names it; the same at every try."""
+    failure: Mapped[str | None] = mapped_column(String(300))
+    """Why it failed, in words for the customer."""
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    ended_at: Mapped[datetime | None] = mapped_column()
+
+
+class Reversal(Base):
+    """A refund or a dispute; it may be told of before its payment is."""
+
+    __tablename__ = "payment_reversals"
+    __table_args__ = (CheckConstraint("amount > 0", name="amount_positive"),)
+
+    stripe_id: Mapped[str] = mapped_column(String(60), primary_key=True)
+    intent: Mapped[str] = mapped_column(String(60), index=True)
+    amount: Mapped[int] = mapped_column()
+    """US cents."""
+    undone: Mapped[bool] = mapped_column(Boolean, default=False)
+    """The dispute was won, or the refund failed: the money is here again."""
+    is_taken: Mapped[bool] = mapped_column(Boolean, default=False)
+    """The credit was taken back."""
+    is_returned: Mapped[bool] = mapped_column(Boolean, default=False)
+    """And given again, since it was undone."""
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class AutoTopUp(Base):
+    """That an organization's saved card is charged where its credit runs low."""
+
+    __tablename__ = "auto_top_ups"
+    __table_args__ = (
+        CheckConstraint("threshold > 0", name="threshold_positive"),
+        CheckConstraint("amount > 0 AND amount <= monthly_cap", name="amount_within_cap"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    threshold: Mapped[int] = mapped_column()
+    """US cents of unspent credit, below which the card is charged."""
+    amount: Mapped[int] = mapped_column()
+    """US cents."""
+    monthly_cap: Mapped[int] = mapped_column()
+    """US cents in a calendar month in UTC."""
+    paused: Mapped[str | None] = mapped_column(String(300))
+    """Why it stopped by itself, in words for the customer; None while it works."""
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+
+class StripeEvent(Base):
+    """An event as Stripe sent it, once by its id."""
+
+    __tablename__ = "stripe_events"
+    __table_args__ = (
+        Index(
+            "ix_stripe_events_pending",
+            "next_attempt_at",
+            sqlite_where=_PENDING,
+            postgresql_where=_PENDING,
+        ),
+        Index("ix_stripe_events_received_at", "received_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(60), primary_key=True)
+    type: Mapped[str] = mapped_column(String(80))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    state: Mapped[str] = mapped_column(String(10), default=EventState.PENDING)
+    attempts: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None] = mapped_column(String(300))
+    """What went wrong at the last try."""
+    next_attempt_at: Mapped[datetime] = mapped_column(default=now)
+    received_at: Mapped[datetime] = mapped_column(default=now)
+    ended_at: Mapped[datetime | None] = mapped_column()

@@ -1,0 +1,77 @@
+"""Payments over a stand-in for Stripe, on both databases; their rounds run only when a test says so."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from tests.stripe.conftest import stand_in
+from tests.stripe.server import SECRET_KEY, StandIn
+
+from skyhook.billing import Billing
+from skyhook.configuration import Configuration
+from skyhook.database import Database
+from skyhook.mail.service import Mail
+from skyhook.operations.caller import Caller
+from skyhook.payments import Payments
+from skyhook.payments.funds import NANO_PER_CENT
+
+__all__ = ["stand_in"]
+
+
+@pytest.fixture
+def configuration(tmp_path: Path, stand_in: StandIn) -> Configuration:
+    return Configuration(
+        data=tmp_path,
+        port=8000,
+        host="127.0.0.1",
+        database_url="sqlite://",
+        stripe_secret_key=SECRET_KEY,
+        stripe_webhook_secret="whsec_test",
+        stripe_url=stand_in.address,
+    )
+
+
+@pytest.fixture
+async def payments(database: Database, configuration: Configuration) -> AsyncIterator[Payments]:
+    payments = Payments(database, configuration, mail_of(configuration))
+    yield payments
+    await payments.close()
+
+
+@pytest.fixture
+async def without_stripe(database: Database, configuration: Configuration) -> Payments:
+    """The payments of an instance that takes no cards."""
+    bare = replace(configuration, stripe_secret_key=None, stripe_webhook_secret=None, stripe_url=None)
+    return Payments(database, bare, mail_of(bare))
+
+
+@pytest.fixture
+def caller(organization: UUID) -> Caller:
+    return Caller(organization, None, None, frozenset({"*"}))
+
+
+def mail_of(configuration: Configuration) -> Mail:
+    return Mail(None, "skyhook@localhost", configuration.data / "mail")
+
+
+async def cents_of(database: Database, organization: UUID) -> int:
+    """The organization's credit."""
+    balance = (await Billing(database).balance(organization)).balance
+    assert balance % NANO_PER_CENT == 0
+    return balance // NANO_PER_CENT
+
+
+async def apply_events(payments: Payments, stand_in: StandIn, *, copies: int = 1) -> None:
+    """Gives the instance all that Stripe has to tell, oldest first, and applies it."""
+    import json
+
+    from tests.stripe.payments import shown
+
+    for event in list(stand_in.store.all("event"))[::-1] * copies:
+        await payments.inbox.receive(json.dumps(shown(event)).encode())
+    while await payments.inbox.apply_due():
+        pass
