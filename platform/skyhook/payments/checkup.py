@@ -19,10 +19,10 @@ def checkup(gateway: Gateway, address: str, *, has_secret: bool) -> list[tuple[b
     """What is right and what is missing, each in a sentence; asks Stripe. Raises PaymentsNotConfigured."""
     v1 = gateway.client.v1
     account = v1.accounts.retrieve_current()
+    inactive = "the account cannot take payments yet: finish its activation in Stripe's dashboard"
     found = [
-        (bool(account.charges_enabled), "the account takes payments" if account.charges_enabled
-         else "the account cannot take payments yet: finish its activation in Stripe's dashboard"),
-    ]  # fmt: skip
+        (bool(account.charges_enabled), "the account takes payments" if account.charges_enabled else inactive)
+    ]
     endpoints = [one for one in v1.webhook_endpoints.list({"limit": 100}).data if one.url == address + PATH]
     if not endpoints:
         found.append((False, f"no webhook endpoint sends to {address}{PATH}: add one in Stripe's dashboard"))
@@ -38,8 +38,8 @@ def checkup(gateway: Gateway, address: str, *, has_secret: bool) -> list[tuple[b
     unset = "STRIPE_WEBHOOK_SECRET is not set: no webhook is believed"
     found.append((has_secret, "STRIPE_WEBHOOK_SECRET is set" if has_secret else unset))
     portal = v1.billing_portal.configurations.list({"limit": 1, "active": True}).data
-    found.append((bool(portal), "the customer portal is set up" if portal
-                  else "the customer portal is not set up: save its settings in Stripe's dashboard"))  # fmt: skip
+    unsaved = "the customer portal is not set up: save its settings in Stripe's dashboard"
+    found.append((bool(portal), "the customer portal is set up" if portal else unsaved))
     return found
 
 

@@ -181,7 +181,7 @@ class PaymentsMutation:
     @strawberry.mutation(description="The address of Stripe's page on which cards are changed.")
     async def payment_portal(self, info: Info) -> str:
         """The page."""
-        return await info.context.services.payments.portal(info.context.caller)
+        return str(await info.context.services.payments.portal(info.context.caller))
 
     @strawberry.mutation(description="Charges the saved card from now on where credit runs low.")
     async def auto_top_up_set(self, info: Info, input: AutoTopUpInput) -> AutoTopUp:

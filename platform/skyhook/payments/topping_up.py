@@ -33,6 +33,18 @@ KEYS_LAST = timedelta(hours=23)
 LOOKED_AFTER = timedelta(hours=1)
 """After which Stripe is asked about an open page: its event may have been lost."""
 
+_BALANCE = (
+    select(LedgerAccount.balance)
+    .where(
+        LedgerAccount.organization_id == AutoTopUp.organization_id,
+        LedgerAccount.kind == "credit",
+        LedgerAccount.asset == CREDIT_ASSET,
+    )
+    .correlate(AutoTopUp)
+    .scalar_subquery()
+)
+_IS_LOW = func.coalesce(_BALANCE, 0) < AutoTopUp.threshold * NANO_PER_CENT
+
 _log = logging.getLogger(__name__)
 
 
@@ -96,19 +108,7 @@ class ToppingUp:
 
     async def _low(self) -> list[UUID]:
         """The organizations whose credit is to be topped up."""
-        query = (
-            select(AutoTopUp.organization_id)
-            .outerjoin(
-                LedgerAccount,
-                (LedgerAccount.organization_id == AutoTopUp.organization_id)
-                & (LedgerAccount.kind == "credit")
-                & (LedgerAccount.asset == CREDIT_ASSET),
-            )
-            .where(
-                AutoTopUp.paused.is_(None),
-                func.coalesce(LedgerAccount.balance, 0) < AutoTopUp.threshold * NANO_PER_CENT,
-            )
-        )
+        query = select(AutoTopUp.organization_id).where(AutoTopUp.paused.is_(None), _IS_LOW)
         async with self._database.read() as session:
             return list(await session.scalars(query))
 
@@ -143,6 +143,12 @@ class ToppingUp:
                 )  # fmt: skip
                 session.add(payment)
                 await session.flush()
+                # Only now: until another process's payment has ended, this one could not be written.
+                if not await session.scalar(
+                    select(_IS_LOW).where(AutoTopUp.organization_id == organization_id)
+                ):
+                    await session.delete(payment)
+                    return None
         except IntegrityError:
             return None  # another process has begun one
         return payment
@@ -183,7 +189,7 @@ class ToppingUp:
     async def _customer(self, organization_id: UUID) -> str | None:
         async with self._database.read() as session:
             customer = await session.get(StripeCustomer, organization_id)
-        return customer and customer.stripe_id
+        return None if customer is None else customer.stripe_id
 
     async def _left_open(self) -> list[Payment]:
         """Open payments that nobody goes on with."""
