@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select
 from tests.docs.blocks import ROOT, blocks
 from tests.serving import Server
+from tests.stripe.server import SECRET_KEY, StandIn
 
 from skyhook.accounts.models import Member, Organization, Role, User
 from skyhook.database import Database
@@ -47,11 +48,13 @@ def server(plugin_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     environment |= dict.fromkeys(
         ("SKYHOOK_WEBHOOKS_ALLOW_PRIVATE", "SKYHOOK_MACROHARD_ALLOW_PRIVATE"), "true"
     )
-    server = Server(tmp_path_factory.mktemp("docs"), environment=environment)
-    server.prepare()
-    server.start()
-    yield server
-    server.stop()
+    with StandIn() as stripe:
+        environment |= {"STRIPE_SECRET_KEY": SECRET_KEY, "STRIPE_API_URL": stripe.address}
+        server = Server(tmp_path_factory.mktemp("docs"), environment=environment)
+        server.prepare()
+        server.start()
+        yield server
+        server.stop()
 
 
 @pytest.fixture(scope="session")
