@@ -23,6 +23,7 @@ from skyhook.operations.asks import Asks
 from skyhook.operations.run import Operations
 from skyhook.plugins.host import PluginHost
 from skyhook.scopes import CORE_SCOPES
+from skyhook.usage.activity import Activity
 from skyhook.webhooks.service import Webhooks
 
 
@@ -41,6 +42,7 @@ class Services:
     keys: Keys
     rate_limits: RateLimits
     billing: Billing
+    activity: Activity
     catalogue: Catalogue
     compute: Compute
     operations: Operations
@@ -56,13 +58,14 @@ class Services:
         authentication = Authentication(database, secret)
         scopes = frozenset(scope.name for scope in (*CORE_SCOPES, *plugins.scopes))
         billing = Billing(database)
+        activity = Activity(database)
         compute = LocalCompute(configuration)
         catalogue = Catalogue(database, billing.load_prices)
         catalogue.bring(plugins.loaded)
         artifacts = Artifacts(database, configuration, secret)
         notary = Notary(configuration)
         webhooks = Webhooks(database, secret, allow_private=configuration.webhooks_allow_private)
-        operations = Operations(billing, compute, plugins.operations)
+        operations = Operations(billing, compute, plugins.operations, activity)
         asks = Asks(operations, catalogue, plugins.operations)
         tools = Tools(artifacts, notary, catalogue, compute, asks, authentication.caller_of)
         return cls(
@@ -77,11 +80,12 @@ class Services:
             keys=Keys(database, authentication, secret, scopes),
             rate_limits=RateLimits(database),
             billing=billing,
+            activity=activity,
             catalogue=catalogue,
             compute=compute,
             operations=operations,
             asks=asks,
-            jobs=Jobs(database, configuration, billing, webhooks, plugins.operations, tools),
+            jobs=Jobs(database, configuration, billing, webhooks, plugins.operations, tools, activity),
             webhooks=webhooks,
         )
 
@@ -89,6 +93,7 @@ class Services:
         """Starts what works in the background. The database must be up to date."""
         await self.seed_prices()
         await self.billing.start()
+        await self.activity.start()
         await self.authentication.start()
         await self.artifacts.start()
         await self.compute.start()
@@ -105,6 +110,7 @@ class Services:
         await self.jobs.close()
         await self.compute.close()
         await self.webhooks.close()
+        await self.activity.close()
         await self.billing.close()
         await self.artifacts.close()
         await self.authentication.close()

@@ -34,6 +34,7 @@ from skyhook.jobs.workflows import Workflows
 from skyhook.operations.asks import Asks
 from skyhook.operations.caller import Caller
 from skyhook.plugins.manifest import JobSpec, Operation, Plugin
+from skyhook.usage.activity import Activity
 from skyhook.webhooks.events import JOB_CANCELLED, JOB_COMPLETED, JOB_FAILED
 from skyhook.webhooks.service import Webhooks
 
@@ -90,6 +91,7 @@ class Runner:
         tools: Tools,
         workflows: Workflows,
         watchers: Watchers,
+        activity: Activity,
         folder: Path,
     ) -> None:
         self._database = database
@@ -99,6 +101,7 @@ class Runner:
         self._tools = tools
         self._workflows = workflows
         self._watchers = watchers
+        self._activity = activity
         self._folder = folder
         self._running: dict[UUID, _Running] = {}
         self._is_started = False
@@ -163,10 +166,14 @@ class Runner:
             running = _Running(job, asyncio.create_task(self._body(job, run)))
             self._running[job_id] = running
             stack.callback(self._running.pop, job_id, None)
+            self._activity.began(job.organization_id)
+            stack.callback(self._activity.ended, job.organization_id)
             if job.cancel_requested_at is not None:
                 self.cancel(job_id)
             outcome = await self._outcome(running)
             await self._end(job, run, outcome)
+            if outcome.state == JobState.FAILED:
+                self._activity.failed(job.organization_id)
 
     async def step(self, name: str, body: Callable[[], Coroutine[Any, Any, str]]) -> str:
         """As `Workflows.step`."""

@@ -19,6 +19,7 @@ from skyhook.clock import now
 from skyhook.compute.backend import Compute
 from skyhook.operations.caller import Caller
 from skyhook.plugins.manifest import Operation, Plugin
+from skyhook.usage.activity import Activity
 
 F = TypeVar("F")
 A = TypeVar("A")
@@ -94,11 +95,16 @@ class Operations:
     """Admits calls, runs them and charges for what was served, exactly once."""
 
     def __init__(
-        self, billing: Billing, compute: Compute, operations: Mapping[str, tuple[Plugin, Operation]]
+        self,
+        billing: Billing,
+        compute: Compute,
+        operations: Mapping[str, tuple[Plugin, Operation]],
+        activity: Activity,
     ) -> None:
         self._billing = billing
         self._compute = compute
         self._operations = operations
+        self._activity = activity
 
     async def run(
         self, asked: Asked, result_type: type[T], body: Callable[[Call], Awaitable[T]]
@@ -114,8 +120,8 @@ class Operations:
         try:
             result = await body(call)
             encoded = msgspec.json.encode(result) if asked.idempotency_key else b""
-        except BaseException:
-            self._abandon(call)
+        except BaseException as error:
+            self._abandon(call, error)
             raise
         receipt = await self._settle(call, "completed", encoded)
         if receipt.replayed is not None:
@@ -153,8 +159,8 @@ class Operations:
         except (GeneratorExit, asyncio.CancelledError):
             await self._settle_cancelled(call)
             raise
-        except BaseException:
-            self._abandon(call)
+        except BaseException as error:
+            self._abandon(call, error)
             raise
         receipt = await self._settle(call, "completed", encoded)
         charged(call.hold.amount, receipt.cost)
@@ -174,14 +180,22 @@ class Operations:
         payer = payer_of(caller)
         try:
             hold = await self._billing.hold(payer, asked.at_most, asked.model.name if asked.model else None)
-        except BaseException:
+        except BaseException as error:
+            self._note_failure(asked, error)
             self._forget_key(asked)
             raise
+        self._activity.began(caller.organization_id)
         return Call(asked, hold, self._billing, self._compute)
 
-    def _abandon(self, call: Call) -> None:
+    def _abandon(self, call: Call, error: BaseException) -> None:
+        self._activity.ended(call.asked.caller.organization_id)
+        self._note_failure(call.asked, error)
         self._billing.release(call.hold)
         self._forget_key(call.asked)
+
+    def _note_failure(self, asked: Asked, error: BaseException) -> None:
+        if isinstance(error, Exception):  # who went away is no failure
+            self._activity.failed(asked.caller.organization_id)
 
     def _forget_key(self, asked: Asked) -> None:
         if asked.idempotency_key is not None:
@@ -192,6 +206,7 @@ class Operations:
         if call.quantities:
             await self._settle(call, "cancelled", None)
         else:
+            self._activity.ended(call.asked.caller.organization_id)
             self._billing.release(call.hold)
 
     async def _settle(self, call: Call, outcome: str, result: bytes | None) -> Receipt:
@@ -214,7 +229,10 @@ class Operations:
             idempotency=idempotency,
         )
         # Once served, a call is charged, also where the caller is cancelled while it waits for that.
-        return await self._billing.settle(served)
+        try:
+            return await self._billing.settle(served)
+        finally:
+            self._activity.ended(caller.organization_id)
 
 
 def payer_of(caller: Caller) -> Payer:

@@ -12,11 +12,11 @@ from uuid import UUID
 from sqlalchemy import Connection, Insert, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
 
-from skyhook.usage.models import CALL, NOBODY, UsageEvent, UsageHour
+from skyhook.usage.models import CALL, NOBODY, UsageDay, UsageEvent, UsageHour
 
 EVENTS: Table = UsageEvent.metadata.tables[UsageEvent.__tablename__]
 HOURS: Table = UsageHour.metadata.tables[UsageHour.__tablename__]
-_HOURS_KEY = tuple(column.name for column in HOURS.primary_key)
+DAYS: Table = UsageDay.metadata.tables[UsageDay.__tablename__]
 _INSERT_EVENTS = insert(EVENTS)
 
 
@@ -61,19 +61,21 @@ def record(connection: Connection, usages: Sequence[Usage], transfers: Mapping[U
             for usage in usages
         ],
     )
-    connection.execute(add_to_hours(connection.dialect.name), roll_up(usages))
+    for table in (HOURS, DAYS):
+        connection.execute(_add_to(table, connection.dialect.name), _roll_up(table, usages))
 
 
-def roll_up(usages: Sequence[Usage]) -> list[dict[str, Any]]:
-    """The rows that these events add to `usage_hours`.
+def _roll_up(table: Table, usages: Sequence[Usage]) -> list[dict[str, Any]]:
+    """The rows that these events add to a roll-up.
 
-    In the order of their keys, so that two processes that add to the same hours do not deadlock.
+    In the order of their keys, so that two processes that add to the same rows do not deadlock.
     """
+    whole = {"minute": 0, "second": 0, "microsecond": 0} | ({"hour": 0} if table is DAYS else {})
     sums: dict[tuple[Any, ...], dict[str, list[int]]] = {}
     for usage in usages:
         key = (
             usage.organization_id,
-            usage.started_at.replace(minute=0, second=0, microsecond=0),
+            usage.started_at.replace(**whole),
             usage.plugin,
             usage.operation,
             usage.model or "",
@@ -86,8 +88,9 @@ def roll_up(usages: Sequence[Usage]) -> list[dict[str, Any]]:
         _add(meters, CALL, 0, usage.cost)
         for meter, (quantity, cost) in usage.quantities.items():
             _add(meters, meter, quantity, cost)
+    names = table.primary_key.columns.keys()
     return [
-        dict(zip(_HOURS_KEY, (*key, meter), strict=True), quantity=quantity, cost=cost, calls=calls)
+        dict(zip(names, (*key, meter), strict=True), quantity=quantity, cost=cost, calls=calls)
         for key, meters in sorted(sums.items(), key=lambda item: item[0])
         for meter, (quantity, cost, calls) in sorted(meters.items())
     ]
@@ -104,11 +107,11 @@ def _add(meters: dict[str, list[int]], meter: str, quantity: int, cost: int) -> 
 
 
 @cache
-def add_to_hours(dialect: str) -> Insert:
-    """The upsert that adds to an hour, in this dialect."""
-    statement = (sqlite if dialect == "sqlite" else postgresql).insert(HOURS)
+def _add_to(table: Table, dialect: str) -> Insert:
+    """The upsert that adds to a roll-up, in this dialect."""
+    statement = (sqlite if dialect == "sqlite" else postgresql).insert(table)
     upsert: Insert = statement.on_conflict_do_update(
-        index_elements=_HOURS_KEY,
-        set_={name: HOURS.c[name] + statement.excluded[name] for name in ("quantity", "cost", "calls")},
+        index_elements=table.primary_key.columns.keys(),
+        set_={name: table.c[name] + statement.excluded[name] for name in ("quantity", "cost", "calls")},
     )
     return upsert

@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Select,
     Subquery,
+    Table,
     Text,
     Uuid,
     cast,
@@ -22,23 +23,24 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook.usage.models import CALL, NOBODY
-from skyhook.usage.recording import EVENTS, HOURS
+from skyhook.usage.recording import DAYS, EVENTS, HOURS
 
-_KEY = tuple(column.name for column in HOURS.primary_key)
 _FIGURES = ("quantity", "cost", "calls")
 
 
-def _expected(dialect: str) -> Subquery:
-    """What `usage_hours` should hold, summed from the events."""
+def _expected(table: Table, dialect: str) -> Subquery:
+    """What a roll-up should hold, summed from the events."""
+    part = "day" if table is DAYS else "hour"
+    form = "%Y-%m-%d 00:00:00.000000" if table is DAYS else "%Y-%m-%d %H:00:00.000000"
     meters = func.json_each(EVENTS.c.quantities).table_valued("key", "value").alias("meters")
-    hour: Any = (
-        func.strftime("%Y-%m-%d %H:00:00.000000", EVENTS.c.started_at)
+    time: Any = (
+        func.strftime(form, EVENTS.c.started_at)
         if dialect == "sqlite"
-        else func.date_trunc("hour", EVENTS.c.started_at, "UTC")
+        else func.date_trunc(part, EVENTS.c.started_at, "UTC")
     )
     key = [
         EVENTS.c.organization_id,
-        hour.label("hour"),
+        time.label(part),
         EVENTS.c.plugin,
         EVENTS.c.operation,
         func.coalesce(EVENTS.c.model, "").label("model"),
@@ -51,7 +53,7 @@ def _expected(dialect: str) -> Subquery:
     quantity, cost = (cast(meters.c.value.op("->>")(literal_column(at)), BigInteger()) for at in ("0", "1"))
     metered = select(*key, meters.c.key.label("meter"), quantity.label("quantity"), cost.label("cost"))
     rows = union_all(calls, metered.select_from(EVENTS).join(meters, true())).subquery()
-    group = [rows.c[name] for name in _KEY]
+    group = [rows.c[name] for name in table.primary_key.columns.keys()]
     return (
         select(
             *group,
@@ -66,22 +68,29 @@ def _expected(dialect: str) -> Subquery:
 
 async def verify(session: AsyncSession) -> list[str]:
     """Where roll-ups and events disagree, one sentence each; empty where they agree."""
-    expected = _expected(session.get_bind().dialect.name)
-    names = _KEY + _FIGURES
-    stored: Select[Any] = select(*(HOURS.c[name] for name in names))
-    computed: Select[Any] = select(*(expected.c[name] for name in names))
-    missing = await session.execute(computed.except_(stored))
-    surplus = await session.execute(stored.except_(computed))
-    return [f"the events say {tuple(row)}" for row in missing] + [
-        f"the roll-up says {tuple(row)}" for row in surplus
-    ]
+    findings: list[str] = []
+    for table in (HOURS, DAYS):
+        expected = _expected(table, session.get_bind().dialect.name)
+        names = _names(table)
+        stored: Select[Any] = select(*(table.c[name] for name in names))
+        computed: Select[Any] = select(*(expected.c[name] for name in names))
+        missing = await session.execute(computed.except_(stored))
+        surplus = await session.execute(stored.except_(computed))
+        findings += [f"the events say {tuple(row)}" for row in missing]
+        findings += [f"{table.name} says {tuple(row)}" for row in surplus]
+    return findings
 
 
 async def rebuild(session: AsyncSession) -> None:
     """Writes the roll-ups anew from the events. Nobody may settle meanwhile: it belongs to maintenance."""
-    expected = _expected(session.get_bind().dialect.name)
-    names = _KEY + _FIGURES
-    await session.execute(delete(HOURS))
-    await session.execute(
-        HOURS.insert().from_select(list(names), select(*(expected.c[name] for name in names)))
-    )
+    for table in (HOURS, DAYS):
+        expected = _expected(table, session.get_bind().dialect.name)
+        names = _names(table)
+        await session.execute(delete(table))
+        await session.execute(
+            table.insert().from_select(names, select(*(expected.c[name] for name in names)))
+        )
+
+
+def _names(table: Table) -> list[str]:
+    return [*table.primary_key.columns.keys(), *_FIGURES]
