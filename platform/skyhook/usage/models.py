@@ -88,7 +88,7 @@ class UsageDay(Base):
 
 
 class UsageActivity(Base):
-    """What one server process does for an organization: what no usage event tells, since it is free or not over.
+    """What one server process does for an organization and no usage event tells: it is free, or not over.
 
     Written about once a second while it changes, so that every server can tell of all.
     """

@@ -53,7 +53,7 @@ def _expected(table: Table, dialect: str) -> Subquery:
     quantity, cost = (cast(meters.c.value.op("->>")(literal_column(at)), BigInteger()) for at in ("0", "1"))
     metered = select(*key, meters.c.key.label("meter"), quantity.label("quantity"), cost.label("cost"))
     rows = union_all(calls, metered.select_from(EVENTS).join(meters, true())).subquery()
-    group = [rows.c[name] for name in table.primary_key.columns.keys()]
+    group = [rows.c[column.name] for column in table.primary_key]
     return (
         select(
             *group,
@@ -93,4 +93,4 @@ async def rebuild(session: AsyncSession) -> None:
 
 
 def _names(table: Table) -> list[str]:
-    return [*table.primary_key.columns.keys(), *_FIGURES]
+    return [*(column.name for column in table.primary_key), *_FIGURES]
