@@ -1,4 +1,4 @@
-"""The statement of an organization's credit: every entry, the balance after it, what is set aside, budgets."""
+"""The statement of an organization's credit, what of it is set aside, spent budgets, and past prices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,16 @@ async def use(billing: Billing, payer: Payer, clock: Clock, tokens: int, operati
     quantities = {"chat.tokens": tokens}
     hold = await billing.hold(payer, quantities, None)
     served = Served(
-        payer, hold, "chat", operation, None, quantities, "completed", clock(), duration_ms=1, idempotency=None
+        payer,
+        hold,
+        "chat",
+        operation,
+        None,
+        quantities,
+        "completed",
+        clock(),
+        duration_ms=1,
+        idempotency=None,
     )
     await billing.settle(served)
 

@@ -83,6 +83,25 @@ async def test_totals_by_everything(database: Database) -> None:
 
 
 @pytest.mark.usefixtures("recorded")
+@pytest.mark.parametrize("until", [timedelta(days=2), timedelta(days=1, hours=1)])
+async def test_totals_of_what_is_asked_for_alone_from_days_and_from_hours(
+    database: Database, until: timedelta
+) -> None:
+    async with database.read() as session:
+        for only, calls in (
+            ({}, 4),
+            ({Group.OPERATION: "chatComplete"}, 3),
+            ({Group.OPERATION: "chatComplete", Group.KEY: None}, 0),
+            ({Group.MODEL: None}, 1),
+            ({Group.KEY: KEY, Group.MEMBER: MEMBER, Group.PLUGIN: "chat"}, 3),
+            ({Group.MEMBER: new_id()}, 0),
+        ):
+            found = await queries.totals(session, ORGANIZATION, MIDNIGHT, MIDNIGHT + until, [Group.DAY], only)
+            assert sum(total.calls for total in found) == calls, only
+            assert {total.group[0] for total in found} <= {MIDNIGHT, MIDNIGHT + timedelta(days=1)}
+
+
+@pytest.mark.usefixtures("recorded")
 async def test_pages_of_events(database: Database) -> None:
     seen: list[UUID] = []
     async with database.read() as session:
@@ -99,6 +118,7 @@ async def test_pages_of_events(database: Database) -> None:
         "UPDATE usage_hours SET cost = cost + 1 WHERE meter = ''",
         "DELETE FROM usage_hours WHERE meter = 'chat.input'",
         "DELETE FROM usage_events WHERE model IS NULL",
+        "UPDATE usage_days SET calls = calls + 1 WHERE meter = ''",
     ],
 )
 async def test_damage_is_found_and_repaired(database: Database, damage: str) -> None:

@@ -172,7 +172,7 @@ class Billing:
     async def statement(
         self, organization_id: UUID, limit: int, before: UUID | None = None
     ) -> Sequence[StatementLine]:
-        """What happened to the credit, newest first; `before` is the id of the last line of the page before."""
+        """What happened to the credit, newest first; `before` is the last line's id of the page before."""
         async with self._database.read() as session:
             return await statement.statement(session, organization_id, limit, before)
 

@@ -1,4 +1,4 @@
-"""What happened to an organization's credit, as people read it: the ledger's entries with the balance after each."""
+"""What happened to an organization's credit: the ledger's entries with the balance after each."""
 
 from __future__ import annotations
 
@@ -70,9 +70,7 @@ async def open_holds(session: AsyncSession, organization_id: UUID) -> list[OpenH
     account = await _credit_account(session, organization_id)
     holds = await session.scalars(
         select(LedgerHold)
-        .where(
-            LedgerHold.account_id == account, LedgerHold.state == HoldState.OPEN, LedgerHold.remaining > 0
-        )
+        .where(LedgerHold.account_id == account, LedgerHold.state == HoldState.OPEN, LedgerHold.remaining > 0)
         .order_by(LedgerHold.created_at, LedgerHold.id)
     )
     return [
@@ -111,7 +109,7 @@ async def _credit_account(session: AsyncSession, organization_id: UUID) -> UUID 
 def _page(account: UUID, limit: int, before: UUID | None) -> Select[Any]:
     """Entries with their amounts' signs, and the balance after the first of them.
 
-    One statement, since what is written between two would count twice; each half is read in its index's order.
+    One statement: what is written between two would count twice. Each half is read in its index's order.
     """
     ends = ((LedgerEntry.debit_account_id, -1), (LedgerEntry.credit_account_id, 1))
     halves = []
