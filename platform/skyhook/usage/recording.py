@@ -70,12 +70,12 @@ def _roll_up(table: Table, usages: Sequence[Usage]) -> list[dict[str, Any]]:
 
     In the order of their keys, so that two processes that add to the same rows do not deadlock.
     """
-    whole = {"minute": 0, "second": 0, "microsecond": 0} | ({"hour": 0} if table is DAYS else {})
+    is_daily = table is DAYS
     sums: dict[tuple[Any, ...], dict[str, list[int]]] = {}
     for usage in usages:
         key = (
             usage.organization_id,
-            usage.started_at.replace(**whole),
+            _whole(usage.started_at, is_daily),
             usage.plugin,
             usage.operation,
             usage.model or "",
@@ -94,6 +94,10 @@ def _roll_up(table: Table, usages: Sequence[Usage]) -> list[dict[str, Any]]:
         for key, meters in sorted(sums.items(), key=lambda item: item[0])
         for meter, (quantity, cost, calls) in sorted(meters.items())
     ]
+
+
+def _whole(at: datetime, is_daily: bool) -> datetime:
+    return at.replace(hour=0 if is_daily else at.hour, minute=0, second=0, microsecond=0)
 
 
 def _add(meters: dict[str, list[int]], meter: str, quantity: int, cost: int) -> None:
