@@ -21,7 +21,7 @@ from skyhook.billing.leases import LeaseBook
 from skyhook.billing.prices import PriceList, seed, set_price
 from skyhook.billing.reservations import Reservation, ServedJob
 from skyhook.billing.settlement import Settlement
-from skyhook.billing.statement import OpenHold, StatementLine
+from skyhook.billing.statement import Grant, OpenHold, StatementLine
 from skyhook.clock import new_id
 from skyhook.database import Database
 from skyhook.ledger.errors import InsufficientFunds
@@ -171,11 +171,25 @@ class Billing:
             return await credit.balance(session, organization_id)
 
     async def statement(
-        self, organization_id: UUID, limit: int, before: UUID | None = None
+        self,
+        organization_id: UUID,
+        limit: int,
+        before: UUID | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> Sequence[StatementLine]:
-        """What happened to the credit, newest first; `before` is the last line's id of the page before."""
+        """What happened to the credit from `since` to before `until`, newest first.
+
+        `before` is the last line's id of the page before.
+        """
         async with self._database.read() as session:
-            return await statement.statement(session, organization_id, limit, before)
+            return await statement.statement(session, organization_id, limit, before, since, until)
+
+    async def grants(self, organization_id: UUID, limit: int) -> Sequence[Grant]:
+        """The credit that was added, newest first."""
+        async with self._database.read() as session:
+            return await statement.grants(session, organization_id, limit)
 
     async def open_holds(self, organization_id: UUID) -> Sequence[OpenHold]:
         """What of the credit is set aside now, oldest first."""

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook.billing.funds import BUDGET_ASSET, CREDIT_ASSET
 from skyhook.ledger.models import HoldState, LedgerAccount, LedgerEntry, LedgerHold
-from skyhook.usage.recording import EVENTS
+from skyhook.usage.recording import EPOCH, EVENTS
 
 SETTLED_WITHIN = timedelta(seconds=10)
 """How long before its entry in the ledger a call's usage event gets its id."""
@@ -47,14 +47,35 @@ class OpenHold:
     """Set aside by a server for the calls that it runs and the next ones; else it is a job's."""
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Credit that was added."""
+
+    id: UUID
+    at: datetime
+    reason: str
+    amount: int
+    """In nano-dollars."""
+
+
 async def statement(
-    session: AsyncSession, organization_id: UUID, limit: int, before: UUID | None
+    session: AsyncSession,
+    organization_id: UUID,
+    limit: int,
+    before: UUID | None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> list[StatementLine]:
-    """The entries of the organization's credit, newest first; `before` is the last one of the page before."""
+    """The entries of the organization's credit from `since` to before `until`, newest first.
+
+    `before` is the last one of the page before.
+    """
     account = await _credit_account(session, organization_id)
     if account is None:
         return []
-    rows = (await session.execute(_page(account, limit, before))).all()
+    if until is not None:
+        before = min(_first_id(until), before or _first_id(until))
+    rows = (await session.execute(_page(account, limit, before, since))).all()
     used = await _operations(session, organization_id, rows)
     lines: list[StatementLine] = []
     left = int(rows[0].balance) if rows else 0
@@ -63,6 +84,17 @@ async def statement(
         lines.append(StatementLine(row.id, row.created_at, row.reference, row.amount, left, operations))
         left -= row.amount
     return lines
+
+
+async def grants(session: AsyncSession, organization_id: UUID, limit: int) -> list[Grant]:
+    """The credit that was added to the organization's, newest first."""
+    account = await _credit_account(session, organization_id)
+    query = select(LedgerEntry).where(LedgerEntry.credit_account_id == account)
+    entries = await session.scalars(query.order_by(LedgerEntry.id.desc()).limit(limit))
+    return [
+        Grant(entry.id, entry.created_at, entry.reference, entry.amount)
+        for entry in (entries if account is not None else ())
+    ]
 
 
 async def open_holds(session: AsyncSession, organization_id: UUID) -> list[OpenHold]:
@@ -106,7 +138,7 @@ async def _credit_account(session: AsyncSession, organization_id: UUID) -> UUID 
     )
 
 
-def _page(account: UUID, limit: int, before: UUID | None) -> Select[Any]:
+def _page(account: UUID, limit: int, before: UUID | None, since: datetime | None) -> Select[Any]:
     """Entries with their amounts' signs, and the balance after the first of them.
 
     One statement: what is written between two would count twice. Each half is read in its index's order.
@@ -122,6 +154,8 @@ def _page(account: UUID, limit: int, before: UUID | None) -> Select[Any]:
             LedgerEntry.reference,
             (LedgerEntry.amount * sign).label("amount"),
         ).where(end == account)
+        if since is not None:
+            half = half.where(LedgerEntry.id >= _first_id(since))
         if before is not None:
             half = half.where(LedgerEntry.id < before)
             newer = select(func.coalesce(func.sum(LedgerEntry.amount), 0)).where(
@@ -144,7 +178,7 @@ async def _operations(
         select(EVENTS.c.transfer_id, EVENTS.c.operation, func.count())
         .where(
             EVENTS.c.organization_id == organization_id,
-            EVENTS.c.id >= _earlier(paid[-1].id, SETTLED_WITHIN),
+            EVENTS.c.id >= _first_id(_time_of(paid[-1].id) - SETTLED_WITHIN),
             EVENTS.c.id <= paid[0].id,
             EVENTS.c.transfer_id.in_([entry.transfer_id for entry in paid]),
         )
@@ -157,7 +191,10 @@ async def _operations(
     return found
 
 
-def _earlier(id: UUID, by: timedelta) -> UUID:
-    """The least UUIDv7 of a time before that of another; its first 48 bits are milliseconds."""
-    milliseconds = (id.int >> 80) - round(by.total_seconds() * 1000)
-    return UUID(int=max(milliseconds, 0) << 80)
+def _first_id(at: datetime) -> UUID:
+    """The least UUIDv7 of a time; the first 48 bits are milliseconds."""
+    return UUID(int=max(round((at - EPOCH) / timedelta(milliseconds=1)), 0) << 80)
+
+
+def _time_of(id: UUID) -> datetime:
+    return EPOCH + timedelta(milliseconds=id.int >> 80)

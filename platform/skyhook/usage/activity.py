@@ -27,6 +27,8 @@ SILENT = timedelta(seconds=10)
 """nothing is known any more of one that was silent for so long."""
 LOOK_S = 0.5
 """How soon a watcher sees a change. Watchers of one organization share one look at the database."""
+TOLD_EVERY_S = 12.0
+"""How often a watcher is told that nothing has changed, so that no proxy takes its connection for dead."""
 
 _ACTIVITY: Table = UsageActivity.metadata.tables[UsageActivity.__tablename__]
 _log = logging.getLogger(__name__)
@@ -100,12 +102,13 @@ class Activity:
         return await asyncio.shield(look)
 
     async def watch(self, organization_id: UUID) -> AsyncGenerator[CurrentHour, None]:
-        """What an organization does now, and then whenever it changes."""
-        seen = None
+        """What an organization does now, then whenever it changes, and at least every `TOLD_EVERY_S`."""
+        clock = asyncio.get_running_loop().time
+        seen, told_at = None, clock()
         while True:
             current = await self.current(organization_id)
-            if current != seen:
-                seen = current
+            if current != seen or clock() - told_at >= TOLD_EVERY_S:
+                seen, told_at = current, clock()
                 yield current
             await asyncio.sleep(LOOK_S)
 
