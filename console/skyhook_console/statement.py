@@ -9,7 +9,7 @@ from uuid import UUID
 
 from litestar import Response, get
 
-from skyhook.billing.statement import StatementLine
+from skyhook.billing.statement import Entries, StatementLine
 from skyhook.errors import InvalidInput
 from skyhook.scopes import BILLING_READ
 from skyhook_console.days import read_day
@@ -31,7 +31,7 @@ async def statement_page(request: Http, visit: Visit, slug: str) -> Response[str
         since, until = _days(asked)
         lines = list(
             await visit.services.billing.statement(
-                caller.organization_id, SHOWN + 1, before, since=since, until=until
+                caller.organization_id, SHOWN + 1, Entries(since, until, before)
             )
         )
     except InvalidInput as refused:
@@ -53,9 +53,7 @@ async def statement_csv(request: Http, visit: Visit, slug: str) -> Response[str]
     """The newest 10,000 entries of the days that are asked for; amounts in nano-dollars."""
     visit, caller = visit.at(slug, BILLING_READ)
     since, until = _days(_asked(request))
-    lines = await visit.services.billing.statement(
-        caller.organization_id, MOST_IN_CSV, since=since, until=until
-    )
+    lines = await visit.services.billing.statement(caller.organization_id, MOST_IN_CSV, Entries(since, until))
     rows = (
         [
             line.at.astimezone(UTC).isoformat(),

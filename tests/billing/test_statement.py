@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 from tests.billing.conftest import METERS, Clock
 
 from skyhook.billing import Billing, Payer, Served
-from skyhook.clock import new_id
+from skyhook.billing.statement import Entries, StatementLine
+from skyhook.clock import new_id, now
 
 PRICE = METERS[0].price
 
@@ -49,10 +51,35 @@ async def test_each_line_has_the_balance_after_it_on_whatever_page(
     ]
     assert [line.operations for line in whole] == [{}, {"chat3": 1}, {"chat2": 1}, {"chat1": 1}, {}]
     paged = []
-    while page := await billing.statement(organization, 2, paged[-1].id if paged else None):
+    while page := await billing.statement(organization, 2, Entries(before=paged[-1].id if paged else None)):
         paged += page
     assert paged == whole
+    upwards: list[StatementLine] = []
+    while page := await billing.statement(
+        organization, 2, Entries(after=upwards[0].id if upwards else None, from_oldest=True)
+    ):
+        upwards = [*page, *upwards]
+    assert upwards == whole
+    between = Entries(before=whole[0].id, after=whole[3].id)
+    assert await billing.statement(organization, 10, between) == whole[1:3]
+    assert await billing.statement(organization, 10, replace(between, from_oldest=True)) == whole[1:3]
     assert await billing.statement(new_id(), 10) == []
+
+
+async def test_a_time_has_its_own_lines_with_the_same_balances(
+    billing: Billing, organization: UUID, payer: Payer, clock: Clock
+) -> None:
+    await billing.grant(organization, 1_000_000, reason="a gift", key="one")
+    await use(billing, payer, clock, 1, "chat1")
+    whole = await billing.statement(organization, 10)
+    begun, ended = now() - timedelta(minutes=1), now() + timedelta(minutes=1)
+    for from_oldest in (False, True):
+        wanted = Entries(begun, ended, from_oldest=from_oldest)
+        assert await billing.statement(organization, 10, wanted) == whole
+        assert await billing.statement(organization, 10, replace(wanted, since=ended)) == []
+        assert await billing.statement(organization, 10, replace(wanted, until=begun)) == []
+    assert [grant.reason for grant in await billing.grants(organization, 5)] == ["a gift"]
+    assert await billing.grants(new_id(), 5) == []
 
 
 async def test_what_a_server_has_set_aside_is_told_and_goes(

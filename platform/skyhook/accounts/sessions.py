@@ -136,7 +136,7 @@ class Sessions:
         return token
 
     async def visitor(self, token: str | None) -> Visitor | None:
-        """Who a token belongs to; None where nobody is logged in with it any more. Keeps the session alive."""
+        """Who a token belongs to, None where nobody is logged in with it; the session is used by this."""
         visitor = await self.look(token)
         if visitor is not None and now() - visitor.session.used_at > USED_EVERY:
             await self._use(visitor.session)

@@ -21,7 +21,7 @@ from skyhook.billing.leases import LeaseBook
 from skyhook.billing.prices import PriceList, seed, set_price
 from skyhook.billing.reservations import Reservation, ServedJob
 from skyhook.billing.settlement import Settlement
-from skyhook.billing.statement import Grant, OpenHold, StatementLine
+from skyhook.billing.statement import Entries, Grant, OpenHold, StatementLine
 from skyhook.clock import new_id
 from skyhook.database import Database
 from skyhook.ledger.errors import InsufficientFunds
@@ -171,20 +171,11 @@ class Billing:
             return await credit.balance(session, organization_id)
 
     async def statement(
-        self,
-        organization_id: UUID,
-        limit: int,
-        before: UUID | None = None,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
+        self, organization_id: UUID, limit: int, wanted: Entries | None = None
     ) -> Sequence[StatementLine]:
-        """What happened to the credit from `since` to before `until`, newest first.
-
-        `before` is the last line's id of the page before.
-        """
+        """What happened to the credit, newest first."""
         async with self._database.read() as session:
-            return await statement.statement(session, organization_id, limit, before, since, until)
+            return await statement.statement(session, organization_id, limit, wanted or Entries())
 
     async def grants(self, organization_id: UUID, limit: int) -> Sequence[Grant]:
         """The credit that was added, newest first."""

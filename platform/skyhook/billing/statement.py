@@ -58,32 +58,52 @@ class Grant:
     """In nano-dollars."""
 
 
-async def statement(
-    session: AsyncSession,
-    organization_id: UUID,
-    limit: int,
-    before: UUID | None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-) -> list[StatementLine]:
-    """The entries of the organization's credit from `since` to before `until`, newest first.
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Which entries of a statement are asked for; all of them where nothing is said."""
 
-    `before` is the last one of the page before.
-    """
+    since: datetime | None = None
+    until: datetime | None = None
+    """Before this time."""
+    before: UUID | None = None
+    """Older than this entry,"""
+    after: UUID | None = None
+    """and newer than this one."""
+    from_oldest: bool = False
+    """Where there are more than the limit, the oldest instead of the newest."""
+
+    @property
+    def least(self) -> UUID | None:
+        """The id that none of them lies below."""
+        bounds = [_first_id(self.since)] if self.since else []
+        return max(bounds + ([UUID(int=self.after.int + 1)] if self.after else []), default=None)
+
+    @property
+    def end(self) -> UUID | None:
+        """The id that all of them lie below."""
+        bounds = [_first_id(self.until)] if self.until else []
+        return min(bounds + ([self.before] if self.before else []), default=None)
+
+
+async def statement(
+    session: AsyncSession, organization_id: UUID, limit: int, wanted: Entries
+) -> list[StatementLine]:
+    """The entries of the organization's credit that are wanted, newest first."""
     account = await _credit_account(session, organization_id)
     if account is None:
         return []
-    if until is not None:
-        before = min(_first_id(until), before or _first_id(until))
-    rows = (await session.execute(_page(account, limit, before, since))).all()
+    rows = (await session.execute(_page(account, limit, wanted))).all()
     used = await _operations(session, organization_id, rows)
     lines: list[StatementLine] = []
     left = int(rows[0].balance) if rows else 0
     for row in rows:
+        if wanted.from_oldest:
+            left += row.amount
         operations = used.get(row.transfer_id, {})
         lines.append(StatementLine(row.id, row.created_at, row.reference, row.amount, left, operations))
-        left -= row.amount
-    return lines
+        if not wanted.from_oldest:
+            left -= row.amount
+    return lines[::-1] if wanted.from_oldest else lines
 
 
 async def grants(session: AsyncSession, organization_id: UUID, limit: int) -> list[Grant]:
@@ -138,49 +158,53 @@ async def _credit_account(session: AsyncSession, organization_id: UUID) -> UUID 
     )
 
 
-def _page(account: UUID, limit: int, before: UUID | None, since: datetime | None) -> Select[Any]:
-    """Entries with their amounts' signs, and the balance after the first of them.
+def _page(account: UUID, limit: int, wanted: Entries) -> Select[Any]:
+    """Entries with their amounts' signs, and the balance at the end of them that is read from.
 
     One statement: what is written between two would count twice. Each half is read in its index's order.
     """
-    ends = ((LedgerEntry.debit_account_id, -1), (LedgerEntry.credit_account_id, 1))
-    halves = []
+    least, end = wanted.least, wanted.end
+    known = least if wanted.from_oldest else end
     balance: Any = select(LedgerAccount.balance).where(LedgerAccount.id == account).scalar_subquery()
-    for end, sign in ends:
+    order = LedgerEntry.id.asc() if wanted.from_oldest else LedgerEntry.id.desc()
+    halves = []
+    for side, sign in ((LedgerEntry.debit_account_id, -1), (LedgerEntry.credit_account_id, 1)):
         half = select(
             LedgerEntry.id,
             LedgerEntry.transfer_id,
             LedgerEntry.created_at,
             LedgerEntry.reference,
             (LedgerEntry.amount * sign).label("amount"),
-        ).where(end == account)
-        if since is not None:
-            half = half.where(LedgerEntry.id >= _first_id(since))
-        if before is not None:
-            half = half.where(LedgerEntry.id < before)
-            newer = select(func.coalesce(func.sum(LedgerEntry.amount), 0)).where(
-                end == account, LedgerEntry.id >= before
-            )
+        ).where(side == account)
+        if least is not None:
+            half = half.where(LedgerEntry.id >= least)
+        if end is not None:
+            half = half.where(LedgerEntry.id < end)
+        halves.append(select(half.order_by(order).limit(limit).subquery()))
+        if known is not None or wanted.from_oldest:
+            newer = select(func.coalesce(func.sum(LedgerEntry.amount), 0)).where(side == account)
+            if known is not None:
+                newer = newer.where(LedgerEntry.id >= known)
             balance = balance - newer.scalar_subquery() * sign
-        halves.append(select(half.order_by(LedgerEntry.id.desc()).limit(limit).subquery()))
     both = union_all(*halves).subquery()
-    return select(both, balance.label("balance")).order_by(both.c.id.desc()).limit(limit)
+    by_id = both.c.id.asc() if wanted.from_oldest else both.c.id.desc()
+    return select(both, balance.label("balance")).order_by(by_id).limit(limit)
 
 
 async def _operations(
     session: AsyncSession, organization_id: UUID, entries: Sequence[Any]
 ) -> dict[UUID, dict[str, int]]:
     """By transfer, the operations that it paid: found by the time in the events' ids, which are indexed."""
-    paid = [entry for entry in entries if entry.reference == "usage"]
+    paid = {entry.transfer_id: entry.id for entry in entries if entry.reference == "usage"}
     if not paid:
         return {}
     rows = await session.execute(
         select(EVENTS.c.transfer_id, EVENTS.c.operation, func.count())
         .where(
             EVENTS.c.organization_id == organization_id,
-            EVENTS.c.id >= _first_id(_time_of(paid[-1].id) - SETTLED_WITHIN),
-            EVENTS.c.id <= paid[0].id,
-            EVENTS.c.transfer_id.in_([entry.transfer_id for entry in paid]),
+            EVENTS.c.id >= _first_id(_time_of(min(paid.values())) - SETTLED_WITHIN),
+            EVENTS.c.id <= max(paid.values()),
+            EVENTS.c.transfer_id.in_(paid),
         )
         .group_by(EVENTS.c.transfer_id, EVENTS.c.operation)
         .order_by(EVENTS.c.operation)
