@@ -28,11 +28,11 @@ CHECK_S = 30.0
 async def live_usage(request: Http, visit: Visit, slug: str) -> Stream:
     """The current hour, now and whenever it changes."""
     visit, caller = visit.at(slug, USAGE_READ)
-    events = _events(visit.services, caller, request.cookies.get(COOKIE, ""), slug)
-    return Stream(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    told = events(visit.services, caller, request.cookies.get(COOKIE, ""), slug)
+    return Stream(told, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
-async def _events(services: Services, caller: Caller, token: str, slug: str) -> AsyncGenerator[bytes, None]:
+async def events(services: Services, caller: Caller, token: str, slug: str) -> AsyncGenerator[bytes, None]:
     clock = asyncio.get_running_loop().time
     check_at = clock() + CHECK_S
     async with aclosing(services.activity.watch(caller.organization_id)) as hours:
