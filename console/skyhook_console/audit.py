@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -13,6 +13,7 @@ from litestar import Response, get
 from skyhook.accounts.audit import Wanted
 from skyhook.errors import InvalidInput, SkyhookError
 from skyhook.scopes import ACCOUNT_WRITE
+from skyhook_console.days import read_day
 from skyhook_console.tables import csv_file
 from skyhook_console.visiting import Http, Visit
 
@@ -69,12 +70,12 @@ def _asked(request: Http) -> dict[str, str]:
 
 
 def _wanted(asked: dict[str, str]) -> Wanted:
-    until = _day(asked["until"], "until")
+    until = read_day(asked["until"], "until")
     return Wanted(
         actor=asked["actor"],
         action=asked["action"],
         subject_id=_id(asked["target"], "target"),
-        since=_day(asked["since"], "since"),
+        since=read_day(asked["since"], "since"),
         until=until + timedelta(days=1) if until else None,
     )
 
@@ -84,13 +85,6 @@ def _id(text: str, field: str) -> UUID | None:
         return UUID(text) if text else None
     except ValueError as error:
         raise InvalidInput("A target is an id, as the log shows it.", field=field) from error
-
-
-def _day(text: str, field: str) -> datetime | None:
-    try:
-        return datetime.combine(date.fromisoformat(text), time.min, UTC) if text else None
-    except ValueError as error:
-        raise InvalidInput("Write a day such as 2030-12-31, or nothing.", field=field) from error
 
 
 HANDLERS: list[Any] = [audit_page, audit_csv]

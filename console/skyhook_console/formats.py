@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 from markupsafe import Markup
 
+from skyhook.billing.prices import SEEDED_AT
 from skyhook.clock import now
 
 NANO = 1_000_000_000
+CENT = NANO // 100
 _STEPS = ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute"))
 
 
@@ -20,6 +22,17 @@ def dollars(nano: int | None) -> str:
     digits = f"{rest:09}"
     cents, more = digits[:2], digits[2:].rstrip("0")
     return f"{'−' if nano < 0 else ''}${whole:,}.{cents}{more}"
+
+
+def signed(nano: int) -> str:
+    """An amount that was added or taken away."""
+    return f"+{dollars(nano)}" if nano > 0 else dollars(nano)
+
+
+def price(nano: int, unit: str) -> str:
+    """What a unit costs, or as many of them as make the amount one that can be read."""
+    number = next((number for number in (1, 1_000) if nano * number >= CENT or not nano), 1_000_000)
+    return f"{dollars(nano * number)} per {unit if number == 1 else f'{number:,} {unit}s'}"
 
 
 def count(number: int) -> str:
@@ -43,6 +56,11 @@ def moment(at: datetime | None, otherwise: str = "never") -> Markup:
         return Markup("{}").format(otherwise)
     at = at.astimezone(UTC)
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), at.strftime("%Y-%m-%d %H:%M UTC"))
+
+
+def since(at: datetime) -> Markup:
+    """When something began to hold; the prices of manifests hold from the beginning."""
+    return Markup("the beginning") if at <= SEEDED_AT else moment(at)
 
 
 def ago(at: datetime | None, otherwise: str = "never") -> Markup:

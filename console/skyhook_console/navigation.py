@@ -11,6 +11,7 @@ PAGES = (
     ("", "Overview"),
     ("/keys", "Keys"),
     ("/usage", "Usage"),
+    ("/billing", "Billing"),
     ("/plugins", "Plugins"),
     ("/members", "Members"),
     ("/audit", "Audit log"),

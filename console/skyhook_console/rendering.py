@@ -30,6 +30,9 @@ class Pages:
             dollars=formats.dollars,
             inline_code=formats.inline_code,
             moment=formats.moment,
+            price=formats.price,
+            signed=formats.signed,
+            since=formats.since,
         )
         self._environment.globals.update(
             static=f"/console/static/{version}", tabs=navigation.tabs, palette=navigation.entries

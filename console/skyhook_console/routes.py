@@ -14,8 +14,10 @@ from skyhook_console import (
     account,
     assets,
     audit,
+    billing,
     invitations,
     keys,
+    live,
     login,
     members,
     organizations,
@@ -23,6 +25,7 @@ from skyhook_console import (
     plugins,
     recovery,
     sign_up,
+    statement,
     usage,
 )
 from skyhook_console.rendering import Pages
@@ -57,6 +60,9 @@ def routes(services: Services) -> Sequence[ControllerRouterHandler]:
             *overview.HANDLERS,
             *keys.HANDLERS,
             *usage.HANDLERS,
+            *live.HANDLERS,
+            *billing.HANDLERS,
+            *statement.HANDLERS,
             *plugins.HANDLERS,
         ],
         dependencies={"visit": Provide(provide_visit)},

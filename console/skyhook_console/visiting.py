@@ -34,6 +34,8 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
+KEEPS_SESSION = "keeps_session"
+"""The option of a route: false for what a browser asks for by itself, while nobody may be there."""
 Http: TypeAlias = Request[Any, Any, Any]
 
 
@@ -153,7 +155,8 @@ class Visiting:
     async def visit(self, request: Http) -> Visit:
         """Who asks."""
         token = request.cookies.get(COOKIE, "")
-        visitor = await self._sessions.visitor(token)
+        keeps_session = request.route_handler.opt.get(KEEPS_SESSION, True)
+        visitor = await (self._sessions.visitor(token) if keeps_session else self._sessions.look(token))
         # Also of a session that has ended, or its browser could not log in again.
         form_token = self._sessions.form_token(token) if token else ""
         return Visit(request, self._services, self._pages, visitor, form_token)

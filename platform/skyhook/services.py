@@ -35,6 +35,7 @@ from skyhook.plugins.failures import Failures
 from skyhook.plugins.host import PluginHost
 from skyhook.plugins.switches import Switches
 from skyhook.scopes import CORE_SCOPES
+from skyhook.usage.activity import Activity
 from skyhook.webhooks.service import Webhooks
 
 
@@ -61,6 +62,7 @@ class Services:
     keys: Keys
     rate_limits: RateLimits
     billing: Billing
+    activity: Activity
     catalogue: Catalogue
     compute: Compute
     operations: Operations
@@ -77,6 +79,7 @@ class Services:
         authentication = Authentication(database, secret)
         scopes = frozenset(scope.name for scope in (*CORE_SCOPES, *plugins.scopes))
         billing = Billing(database)
+        activity = Activity(database)
         compute = LocalCompute(configuration)
         catalogue = Catalogue(database, billing.load_prices)
         catalogue.bring(plugins.loaded)
@@ -86,7 +89,7 @@ class Services:
         switches = Switches(database, plugins, authentication.forget_organization)
         settings = PluginSettings(database, secret, plugins)
         failures = Failures(database)
-        operations = Operations(billing, compute, plugins.operations, failures)
+        operations = Operations(billing, compute, plugins.operations, failures, activity)
         asks = Asks(operations, catalogue, plugins.operations)
         caller_of = authentication.caller_of
         tools = Tools(artifacts, notary, catalogue, compute, asks, caller_of, switches, settings, failures)
@@ -111,11 +114,12 @@ class Services:
             keys=Keys(database, authentication, secret, scopes),
             rate_limits=RateLimits(database),
             billing=billing,
+            activity=activity,
             catalogue=catalogue,
             compute=compute,
             operations=operations,
             asks=asks,
-            jobs=Jobs(database, configuration, billing, webhooks, plugins.operations, tools),
+            jobs=Jobs(database, configuration, billing, webhooks, plugins.operations, tools, activity),
             payments=Payments(database, configuration, mail),
             webhooks=webhooks,
         )
@@ -136,6 +140,7 @@ class Services:
         await self.settings.start()
         await self.seed_prices()
         await self.billing.start()
+        await self.activity.start()
         await self.authentication.start()
         await self.failures.start()
         await self.artifacts.start()
@@ -156,6 +161,7 @@ class Services:
         await self.jobs.close()
         await self.compute.close()
         await self.webhooks.close()
+        await self.activity.close()
         await self.billing.close()
         await self.artifacts.close()
         await self.failures.close()

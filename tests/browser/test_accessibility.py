@@ -14,7 +14,8 @@ AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
 RUN = """axe.run().then(({violations}) => violations.map(
   ({id, help, nodes}) => `${id}: ${help}: ${nodes.map((node) => node.html).join(" ")}`))"""
 PAGES = [
-    "", "/keys", "/keys/new", "/usage", "/plugins", "/plugins/probe", "/members", "/audit", "/organization",
+    "", "/keys", "/keys/new", "/usage", "/usage?by=operation&plugin=probe", "/usage?period=5", "/billing",
+    "/billing/statement", "/billing/prices", "/plugins", "/plugins/probe", "/members", "/audit", "/organization",
 ]  # fmt: skip
 
 

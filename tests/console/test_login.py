@@ -16,6 +16,10 @@ PAGES = [
     "/keys/new",
     "/usage",
     "/usage.csv",
+    "/billing",
+    "/billing/statement",
+    "/billing/statement.csv",
+    "/billing/prices",
     "/plugins",
     "/plugins/probe",
     "/members",
@@ -34,12 +38,12 @@ def form_token(client: httpx.Client) -> str:
 
 def test_whoever_is_not_logged_in_is_asked_to_and_led_back(server: Server) -> None:
     with browser(server) as client:
-        asked = client.get("/console/o/first/usage?days=7")
+        asked = client.get("/console/o/first/usage?period=7")
         assert asked.status_code == 303
-        assert asked.headers["location"] == "/console/login?next=/console/o/first/usage%3Fdays%3D7"
+        assert asked.headers["location"] == "/console/login?next=/console/o/first/usage%3Fperiod%3D7"
         next_page = httpx.URL(asked.headers["location"]).params["next"]
         answer = log_in(client, ADMINISTRATOR, password(server), next=next_page)
-        assert answer.headers["location"] == "/console/o/first/usage?days=7"
+        assert answer.headers["location"] == "/console/o/first/usage?period=7"
         assert client.get(answer.headers["location"]).status_code == 200
 
 

@@ -86,6 +86,55 @@ def test_calls_are_paged_newest_first_without_gaps(server: Server) -> None:
     assert len(set(seen)) == 6
 
 
+def test_the_statement_is_paged_newest_first_and_ends_at_the_balance(server: Server) -> None:
+    for _ in range(3):
+        server.graphql('mutation { probeAnswer(text: "x") }')
+    query = """query ($after: String, $since: DateTime) { viewer { organization { balance { balance held }
+      creditHolds { amount isLease } statement(first: 2, after: $after, since: $since) {
+        edges { node { at reference amount balance operations { operation calls } } }
+        pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } } }"""
+    first = server.graphql(query)["data"]["viewer"]["organization"]
+    lines = [edge["node"] for edge in first["statement"]["edges"]]
+    assert lines[0]["balance"] == first["balance"]["balance"]
+    assert int(lines[0]["balance"]) - int(lines[0]["amount"]) == int(lines[1]["balance"])
+    assert {"reference": "usage", "amount": "-1000000"}.items() <= lines[0].items()
+    assert lines[0]["operations"] == [{"operation": "probeAnswer", "calls": 1}]
+    held = sum(int(hold["amount"]) for hold in first["creditHolds"])
+    assert held == int(first["balance"]["held"]) > 0
+    assert all(hold["isLease"] for hold in first["creditHolds"])
+    assert first["statement"]["pageInfo"]["hasNextPage"]
+    after = first["statement"]["pageInfo"]["endCursor"]
+    second = server.graphql(query, after=after)["data"]["viewer"]["organization"]["statement"]
+    assert second["pageInfo"]["hasPreviousPage"]
+    assert int(lines[1]["balance"]) - int(lines[1]["amount"]) == int(second["edges"][0]["node"]["balance"])
+    upwards = query.replace("first: 2, after: $after", "last: 2, before: $after")
+    before = second["pageInfo"]["startCursor"]
+    again = server.graphql(upwards, after=before)["data"]["viewer"]["organization"]["statement"]
+    assert [edge["node"] for edge in again["edges"]] == lines
+    assert again["pageInfo"]["hasNextPage"]
+    assert not again["pageInfo"]["hasPreviousPage"]
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    later = server.graphql(query, since=tomorrow)["data"]["viewer"]["organization"]["statement"]
+    assert later["edges"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ("first: 0", "PAGE_SIZE_INVALID"),
+        ('first: 1, after: "x"', "CURSOR_INVALID"),
+        ('first: 1, since: "2026-01-01T00:00:00"', "INVALID_INPUT"),
+    ],
+)
+def test_a_page_of_the_statement_that_makes_no_sense_is_refused(
+    server: Server, arguments: str, code: str
+) -> None:
+    answer = server.graphql(
+        f"{{ viewer {{ organization {{ statement({arguments}) {{ edges {{ cursor }} }} }} }} }}"
+    )
+    assert answer["errors"][0]["extensions"]["code"] == code
+
+
 def test_any_object_is_found_again_by_its_id(server: Server) -> None:
     new = create(server, name="Found")
     query = "query ($ids: [ID!]!) { nodes(ids: $ids) { id __typename ... on Key { name } } }"
@@ -102,6 +151,8 @@ def test_any_object_is_found_again_by_its_id(server: Server) -> None:
     "field",
     [
         "balance { balance }",
+        "statement(first: 1) { edges { node { balance } } }",
+        "creditHolds { amount }",
         "keys(first: 1) { edges { node { id } } }",
         "members(first: 1) { edges { node { id } } }",
         "usageEvents(first: 1) { edges { node { id } } }",

@@ -13,7 +13,14 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload
 
 from skyhook.accounts import models
-from skyhook.billing.graphql import Balance, balance_of
+from skyhook.billing.graphql import (
+    Balance,
+    CreditHold,
+    StatementEntry,
+    balance_of,
+    holds_of,
+    statement_of,
+)
 from skyhook.graphql.connections import Connection, Order, Page, paginate
 from skyhook.graphql.context import Context, Info
 from skyhook.graphql.ids import ByUuid, node_uuid
@@ -189,11 +196,32 @@ class Organization(ByUuid, Node):
         info.context.caller.require(BILLING_READ)
         return await balance_of(info, UUID(self.id))
 
+    @strawberry.field(description="What happened to the credit from `since` to before `until`, newest first.")
+    async def statement(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Connection[StatementEntry]:
+        """A page of the statement."""
+        info.context.caller.require(BILLING_READ)
+        return await statement_of(info, UUID(self.id), Page(first, after, last, before), since, until)
+
+    @strawberry.field(description="What of the credit is set aside now, oldest first.")
+    async def credit_holds(self, info: Info) -> list[CreditHold]:
+        """Open holds."""
+        info.context.caller.require(BILLING_READ)
+        return await holds_of(info, UUID(self.id))
+
     @strawberry.field(description="What was used from `since` to before `until`, in whole hours, by group.")
     async def usage(
         self, info: Info, since: datetime, until: datetime, by: list[UsageGroup]
     ) -> list[UsageTotal]:
-        """Totals from the hourly roll-ups."""
+        """Totals from the roll-ups."""
         info.context.caller.require(USAGE_READ)
         return await totals_of(info, UUID(self.id), since, until, by)
 

@@ -136,13 +136,19 @@ class Sessions:
         return token
 
     async def visitor(self, token: str | None) -> Visitor | None:
-        """Who a token belongs to; None where nobody is logged in with it any more."""
+        """Who a token belongs to, None where nobody is logged in with it; the session is used by this."""
+        visitor = await self.look(token)
+        if visitor is not None and now() - visitor.session.used_at > USED_EVERY:
+            await self._use(visitor.session)
+        return visitor
+
+    async def look(self, token: str | None) -> Visitor | None:
+        """As `visitor`, for what a browser asks for by itself: the session ends when it would have."""
         if not token:
             return None
-        at = now()
         async with self._database.read() as session:
             query = select(Session).where(
-                Session.token_hash == self._tokens.hash(token), Session.expires_at > at
+                Session.token_hash == self._tokens.hash(token), Session.expires_at > now()
             )
             found = await session.scalar(query)
             user = await session.get(User, found.user_id) if found else None
@@ -153,8 +159,6 @@ class Sessions:
             )
             by_name = sorted(members, key=lambda member: member.organization.name)
             disabled = await disabled_plugins(session, [member.organization_id for member in by_name])
-        if at - found.used_at > USED_EVERY:
-            await self._use(found)
         return Visitor(found, user, by_name, self._known_scopes, disabled)
 
     async def caller_of(self, token: str | None, slug: str) -> Caller:

@@ -1,13 +1,19 @@
-"""GraphQL of billing: the balance and the price list."""
+"""GraphQL of billing: the balance, the statement, what is set aside, and the price list."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import cast
 from uuid import UUID
 
 import strawberry
+from strawberry.relay import PageInfo
 
+from skyhook.billing.statement import Entries, StatementLine
+from skyhook.errors import InvalidInput
+from skyhook.graphql.connections import Connection, Edge, Page, cursor_of, id_of_cursor
 from skyhook.graphql.context import Info
+from skyhook.graphql.cost import page_size
 from skyhook.graphql.scalars import BigInt
 from skyhook.scopes import BILLING_READ
 
@@ -21,6 +27,51 @@ class Balance:
         description="Set aside for calls that run, and by servers for the next ones."
     )
     available: BigInt = strawberry.field(description="balance - held.")
+
+
+@strawberry.type(description="How many calls of one operation were charged together.")
+class ChargedOperation:
+    """An operation of a charge."""
+
+    operation: str
+    calls: int
+
+
+@strawberry.type(description="Something that happened to an organization's credit.")
+class StatementEntry:
+    """One entry of the statement."""
+
+    at: datetime
+    reference: str = strawberry.field(
+        description="Why, in the words of whoever added credit; `usage` for calls and jobs."
+    )
+    amount: BigInt = strawberry.field(description="Nano-dollars; below zero for what was charged.")
+    balance: BigInt = strawberry.field(description="Nano-dollars, after the entry.")
+    operations: list[ChargedOperation] = strawberry.field(
+        description="What was charged; empty for added credit and for jobs."
+    )
+
+    @classmethod
+    def of(cls, line: StatementLine) -> StatementEntry:
+        """The GraphQL form of a line."""
+        return cls(
+            at=line.at,
+            reference=line.reference,
+            amount=cast(BigInt, line.amount),
+            balance=cast(BigInt, line.balance),
+            operations=[ChargedOperation(operation=name, calls=n) for name, n in line.operations.items()],
+        )
+
+
+@strawberry.type(description="A part of the credit that is set aside.")
+class CreditHold:
+    """An open hold."""
+
+    amount: BigInt = strawberry.field(description="Nano-dollars that are still set aside.")
+    since: datetime
+    is_lease: bool = strawberry.field(
+        description="Set aside by a server for its calls, and given back when idle; otherwise a job's."
+    )
 
 
 @strawberry.type(description="What one unit of a meter costs now.")
@@ -68,3 +119,40 @@ async def balance_of(info: Info, organization_id: UUID) -> Balance:
         held=cast(BigInt, found.held),
         available=cast(BigInt, found.available),
     )
+
+
+async def statement_of(
+    info: Info, organization_id: UUID, page: Page, since: datetime | None, until: datetime | None
+) -> Connection[StatementEntry]:
+    """A page of an organization's statement, newest first.
+
+    Raises PageSizeInvalid, CursorInvalid, and InvalidInput for times without a zone.
+    """
+    for field, time in (("since", since), ("until", until)):
+        if time is not None and time.tzinfo is None:
+            raise InvalidInput("A time needs its zone, such as 2026-01-31T00:00:00Z.", field=field)
+    size = page_size(page.first, page.last, "This connection")
+    is_backward = page.last is not None
+    # The newest entry is the first of the connection: what comes after a cursor is older.
+    before = None if page.after is None else id_of_cursor(page.after, "after")
+    after = None if page.before is None else id_of_cursor(page.before, "before")
+    wanted = Entries(since, until, before, after, from_oldest=is_backward)
+    found = await info.context.services.billing.statement(organization_id, size + 1, wanted)
+    has_more = len(found) > size
+    shown = found[-size:] if is_backward else found[:size]
+    edges = [Edge(cursor=cursor_of(line.id), node=StatementEntry.of(line)) for line in shown]
+    info_of_page = PageInfo(
+        has_next_page=after is not None if is_backward else has_more,
+        has_previous_page=has_more if is_backward else before is not None,
+        start_cursor=edges[0].cursor if edges else None,
+        end_cursor=edges[-1].cursor if edges else None,
+    )
+    return Connection(edges=edges, page_info=info_of_page)
+
+
+async def holds_of(info: Info, organization_id: UUID) -> list[CreditHold]:
+    """What of an organization's credit is set aside now, oldest first."""
+    return [
+        CreditHold(amount=cast(BigInt, hold.remaining), since=hold.since, is_lease=hold.is_lease)
+        for hold in await info.context.services.billing.open_holds(organization_id)
+    ]

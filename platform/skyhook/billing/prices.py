@@ -39,6 +39,13 @@ class PriceList:
         self._refresh()
         return self._prices
 
+    def history(self) -> dict[tuple[str, str | None], list[Price]]:
+        """All prices that were, are and will be in force, newest first, by meter and model."""
+        found: dict[tuple[str, str | None], list[Price]] = {}
+        for price in reversed(self._dated):
+            found.setdefault((price.meter, price.model), []).append(price)
+        return found
+
     def cost(self, quantities: Mapping[str, int], model: str | None) -> int:
         """The cost in nano-dollars; raises UnknownMeter, InvalidInput for a negative quantity."""
         return sum(cost for _, cost in self.itemize(quantities, model).values())

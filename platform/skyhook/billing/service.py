@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook import clock as clocks
-from skyhook.billing import credit, reservations
+from skyhook.billing import credit, reservations, statement
 from skyhook.billing.calls import Balance, Hold, Payer, Receipt, Served
 from skyhook.billing.errors import InsufficientCredit
 from skyhook.billing.funds import Fund, month_of
@@ -21,11 +21,13 @@ from skyhook.billing.leases import LeaseBook
 from skyhook.billing.prices import PriceList, seed, set_price
 from skyhook.billing.reservations import Reservation, ServedJob
 from skyhook.billing.settlement import Settlement
+from skyhook.billing.statement import Entries, Grant, OpenHold, StatementLine
 from skyhook.clock import new_id
 from skyhook.database import Database
 from skyhook.ledger.errors import InsufficientFunds
 from skyhook.ledger.holds import accounts_with_expired, expire
 from skyhook.plugins.manifest import Meter, Model
+from skyhook.usage import rollups
 
 TICK_S = 1.0
 """How often idle credit goes back, so that other processes can use it."""
@@ -168,6 +170,29 @@ class Billing:
         async with self._database.read() as session:
             return await credit.balance(session, organization_id)
 
+    async def statement(
+        self, organization_id: UUID, limit: int, wanted: Entries | None = None
+    ) -> Sequence[StatementLine]:
+        """What happened to the credit, newest first."""
+        async with self._database.read() as session:
+            return await statement.statement(session, organization_id, limit, wanted or Entries())
+
+    async def grants(self, organization_id: UUID, limit: int) -> Sequence[Grant]:
+        """The credit that was added, newest first."""
+        async with self._database.read() as session:
+            return await statement.grants(session, organization_id, limit)
+
+    async def open_holds(self, organization_id: UUID) -> Sequence[OpenHold]:
+        """What of the credit is set aside now, oldest first."""
+        async with self._database.read() as session:
+            return await statement.open_holds(session, organization_id)
+
+    async def budgets_spent(self, organization_id: UUID, key_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+        """What was charged to these keys' budgets in this month, where it is anything."""
+        month = month_of(self._clock())
+        async with self._database.read() as session:
+            return await statement.budgets_spent(session, organization_id, month, key_ids)
+
     async def maintain(self) -> None:
         """One round of upkeep: idle credit goes back, leases are renewed and what has expired is swept."""
         now = self._clock()
@@ -188,6 +213,7 @@ class Billing:
                 await expire(session, account, now)
         async with self._database.write() as session:
             await self.idempotency.sweep(session)
+            await rollups.roll_days(session, now)
 
     async def load_prices(self) -> None:
         """Reads the price list anew."""

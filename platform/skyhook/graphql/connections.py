@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -25,6 +25,7 @@ Row = TypeVar("Row")
 NodeT = TypeVar("NodeT")
 
 _CURSOR_MAXIMUM = 1_000
+_NOT_OURS = "`{}` takes a cursor that this connection gave out before, unchanged."
 
 
 class CursorInvalid(InvalidInput):
@@ -110,6 +111,20 @@ async def paginate(
     return Connection(edges=edges, page_info=info)
 
 
+def cursor_of(id: UUID) -> str:
+    """The cursor of a row in an order that its id alone makes."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(("id", id))).decode()
+
+
+def id_of_cursor(cursor: str, field: str) -> UUID:
+    """The id that a cursor of `cursor_of` marks. Raises CursorInvalid."""
+    try:
+        raw = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
+        return msgspec.json.decode(raw, type=tuple[Literal["id"], UUID])[1]
+    except (ValueError, binascii.Error, msgspec.MsgspecError, RecursionError) as error:
+        raise CursorInvalid(_NOT_OURS.format(field), field=field) from error
+
+
 async def _any(session: AsyncSession, select: Select[Any]) -> bool:
     return (await session.scalars(select.limit(1))).first() is not None
 
@@ -138,9 +153,7 @@ class _Place:
                 raise ValueError("a cursor of another order")
             return cls(_typed(value, order.column.type), row_id)
         except (ValueError, binascii.Error, msgspec.MsgspecError, RecursionError) as error:
-            raise CursorInvalid(
-                f"`{field}` takes a cursor that this connection gave out before, unchanged.", field=field
-            ) from error
+            raise CursorInvalid(_NOT_OURS.format(field), field=field) from error
 
     def cursor(self, order: Order) -> str:
         raw = msgspec.json.encode((order.column.key, self.value, self.id))

@@ -39,6 +39,7 @@ from skyhook.plugins.errors import PluginDisabled
 from skyhook.plugins.failures import Failures
 from skyhook.plugins.manifest import JobSpec, Operation, Plugin
 from skyhook.plugins.switches import Switches
+from skyhook.usage.activity import Activity
 from skyhook.webhooks.events import JOB_CANCELLED, JOB_COMPLETED, JOB_FAILED
 from skyhook.webhooks.service import Webhooks
 
@@ -98,6 +99,7 @@ class Runner:
         tools: Tools,
         workflows: Workflows,
         watchers: Watchers,
+        activity: Activity,
         folder: Path,
     ) -> None:
         self._database = database
@@ -107,6 +109,7 @@ class Runner:
         self._tools = tools
         self._workflows = workflows
         self._watchers = watchers
+        self._activity = activity
         self._folder = folder
         self._running: dict[UUID, _Running] = {}
         self._is_started = False
@@ -173,10 +176,14 @@ class Runner:
             running = _Running(job, asyncio.create_task(self._body(job, run)))
             self._running[job_id] = running
             stack.callback(self._running.pop, job_id, None)
+            self._activity.began(job.organization_id)
+            stack.callback(self._activity.ended, job.organization_id)
             if job.cancel_requested_at is not None:
                 self.cancel(job_id)
             outcome = await self._outcome(running)
             await self._end(job, run, outcome)
+            if outcome.state == JobState.FAILED:
+                self._activity.failed(job.organization_id)
 
     async def step(self, name: str, body: Callable[[], Coroutine[Any, Any, str]]) -> str:
         """As `Workflows.step`."""

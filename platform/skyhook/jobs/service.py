@@ -30,6 +30,7 @@ from skyhook.jobs.workflows import Workflows
 from skyhook.operations.caller import Caller
 from skyhook.operations.run import Asked, payer_of
 from skyhook.plugins.manifest import JobSpec, Operation, Plugin
+from skyhook.usage.activity import Activity
 from skyhook.webhooks.events import JOB_CANCELLED
 from skyhook.webhooks.service import Webhooks
 
@@ -61,6 +62,7 @@ class Jobs:
         webhooks: Webhooks,
         operations: Mapping[str, tuple[Plugin, Operation]],
         tools: Tools,
+        activity: Activity,
     ) -> None:
         self._database = database
         self._billing = billing
@@ -76,7 +78,7 @@ class Jobs:
         )
         folder = configuration.data / "jobs"
         self._runner = Runner(
-            database, billing, webhooks, operations, tools, workflows, self._watchers, folder
+            database, billing, webhooks, operations, tools, workflows, self._watchers, activity, folder
         )
         self._upkeep = Upkeep(
             database, tools.artifacts, workflows, self._runner, process_id, self.cancel_waiting

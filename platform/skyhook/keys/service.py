@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_network
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook.accounts import audit
@@ -55,6 +55,23 @@ class Keys:
             query = query.where(Key.id < before)
         async with self._database.read() as session:
             return (await session.scalars(query.order_by(Key.id.desc()).limit(limit))).all()
+
+    async def budgeted(self, caller: Caller) -> Sequence[Key]:
+        """The organization's keys that work and have a monthly budget, newest first."""
+        query = select(Key).where(
+            Key.organization_id == caller.organization_id,
+            Key.monthly_budget.is_not(None),
+            Key.revoked_at.is_(None),
+            or_(Key.expires_at.is_(None), Key.expires_at > now()),
+        )
+        async with self._database.read() as session:
+            return (await session.scalars(query.order_by(Key.id.desc()))).all()
+
+    async def named(self, caller: Caller, ids: Sequence[UUID]) -> Mapping[UUID, Key]:
+        """Keys of the organization by id, as many as exist."""
+        query = select(Key).where(Key.id.in_(ids), Key.organization_id == caller.organization_id)
+        async with self._database.read() as session:
+            return {key.id: key for key in await session.scalars(query)}
 
     async def create(self, caller: Caller, name: str, limits: KeyLimits) -> tuple[Key, str]:
         """A new key and its text, which is shown this once.

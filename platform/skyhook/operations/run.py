@@ -20,6 +20,7 @@ from skyhook.compute.backend import Compute
 from skyhook.operations.caller import Caller
 from skyhook.plugins.failures import Failures
 from skyhook.plugins.manifest import Operation, Plugin
+from skyhook.usage.activity import Activity
 
 F = TypeVar("F")
 A = TypeVar("A")
@@ -100,11 +101,13 @@ class Operations:
         compute: Compute,
         operations: Mapping[str, tuple[Plugin, Operation]],
         failures: Failures,
+        activity: Activity,
     ) -> None:
         self._billing = billing
         self._compute = compute
         self._operations = operations
         self._failures = failures
+        self._activity = activity
 
     async def run(
         self, asked: Asked, result_type: type[T], body: Callable[[Call], Awaitable[T]]
@@ -180,16 +183,24 @@ class Operations:
         payer = payer_of(caller)
         try:
             hold = await self._billing.hold(payer, asked.at_most, asked.model.name if asked.model else None)
-        except BaseException:
+        except BaseException as error:
+            self._count_failure(asked, error)
             self._forget_key(asked)
             raise
+        self._activity.began(caller.organization_id)
         return Call(asked, hold, self._billing, self._compute)
 
     def _abandon(self, call: Call, error: BaseException) -> None:
         plugin, operation = self._operations[call.asked.operation]
         self._failures.note(call.asked.caller.organization_id, plugin.name, operation.name, error)
+        self._activity.ended(call.asked.caller.organization_id)
+        self._count_failure(call.asked, error)
         self._billing.release(call.hold)
         self._forget_key(call.asked)
+
+    def _count_failure(self, asked: Asked, error: BaseException) -> None:
+        if isinstance(error, Exception):  # who went away is no failure
+            self._activity.failed(asked.caller.organization_id)
 
     def _forget_key(self, asked: Asked) -> None:
         if asked.idempotency_key is not None:
@@ -200,6 +211,7 @@ class Operations:
         if call.quantities:
             await self._settle(call, "cancelled", None)
         else:
+            self._activity.ended(call.asked.caller.organization_id)
             self._billing.release(call.hold)
 
     async def _settle(self, call: Call, outcome: str, result: bytes | None) -> Receipt:
@@ -222,7 +234,10 @@ class Operations:
             idempotency=idempotency,
         )
         # Once served, a call is charged, also where the caller is cancelled while it waits for that.
-        return await self._billing.settle(served)
+        try:
+            return await self._billing.settle(served)
+        finally:
+            self._activity.ended(caller.organization_id)
 
 
 def payer_of(caller: Caller) -> Payer:

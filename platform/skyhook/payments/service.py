@@ -91,7 +91,7 @@ class Payments:
             cents,
             {"payment": str(payment.id)},
             key=str(payment.id),
-            success=f"{back}/payments/{payment.id}",
+            success=f"{back}/{payment.id}",
             cancel=back,
         )
         async with self._database.write() as session:
@@ -231,7 +231,7 @@ class Payments:
             return (await session.get_one(StripeCustomer, organization.id)).stripe_id
 
     async def _page(self, organization_id: UUID) -> str:
-        """The address of the organization's billing page."""
+        """The address of the organization's page of payments."""
         async with self._database.read() as session:
             organization = await session.get_one(Organization, organization_id)
-        return f"{self._address}/console/{organization.slug}/billing"
+        return f"{self._address}/console/o/{organization.slug}/billing/payments"

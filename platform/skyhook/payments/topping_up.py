@@ -226,7 +226,7 @@ class ToppingUp:
                         "automatic payments on again.",
                     ],
                     "Open billing",
-                    f"{self._address}/console/{organization.slug}/billing",
+                    f"{self._address}/console/o/{organization.slug}/billing/payments",
                 )
             )
 

@@ -1,4 +1,4 @@
-"""Tables of usage events and their hourly roll-ups."""
+"""Tables of usage events and of their roll-ups by hour and day."""
 
 from __future__ import annotations
 
@@ -65,3 +65,51 @@ class UsageHour(Base):
     cost: Mapped[int] = mapped_column()
     """In nano-dollars."""
     calls: Mapped[int] = mapped_column()
+
+
+class UsageDay(Base):
+    """The same of a day in UTC that is over: what is asked for over months is read here."""
+
+    __tablename__ = "usage_days"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    day: Mapped[datetime] = mapped_column(primary_key=True)
+    plugin: Mapped[str] = mapped_column(String(40), primary_key=True)
+    operation: Mapped[str] = mapped_column(String(80), primary_key=True)
+    model: Mapped[str] = mapped_column(String(120), primary_key=True)
+    key_id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    meter: Mapped[str] = mapped_column(String(80), primary_key=True)
+    quantity: Mapped[int] = mapped_column()
+    cost: Mapped[int] = mapped_column()
+    """In nano-dollars."""
+    calls: Mapped[int] = mapped_column()
+
+
+class UsageRolled(Base):
+    """Up to which day the hours are summed into days. One row, which the migration writes."""
+
+    __tablename__ = "usage_rolled"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    until: Mapped[datetime] = mapped_column()
+    """A midnight in UTC: the days before it are in `usage_days`."""
+
+
+class UsageActivity(Base):
+    """What one server process does for an organization and no usage event tells: it is free, or not over.
+
+    Written about once a second while it changes, so that every server can tell of all.
+    """
+
+    __tablename__ = "usage_activity"
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    process_id: Mapped[UUID] = mapped_column(primary_key=True)
+    hour: Mapped[datetime] = mapped_column()
+    failed: Mapped[int] = mapped_column()
+    """Calls that were refused for want of credit or failed in this hour."""
+    running: Mapped[int] = mapped_column()
+    """Calls and jobs that it runs; nothing is known of a process that was not seen for a while."""
+    seen_at: Mapped[datetime] = mapped_column()

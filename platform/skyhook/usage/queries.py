@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import Select, Table, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook.usage.models import CALL, NOBODY, UsageEvent
-from skyhook.usage.recording import HOURS
+from skyhook.usage.recording import DAYS, EPOCH, HOURS, ROLLED
+from skyhook.usage.rollups import day_of
 
 
 class Group(StrEnum):
@@ -47,21 +48,34 @@ async def totals(
     since: datetime,
     until: datetime,
     by: Sequence[Group] = (),
+    only: Mapping[Group, str | UUID | None] | None = None,
 ) -> list[Total]:
-    """An organization's usage from `since` to before `until`, in whole hours, ordered by the groups."""
+    """An organization's usage from `since` to before `until`, in whole hours, ordered by the groups.
+
+    `only` keeps what has these values, with None for no model, key or member. Days that are summed already
+    are read as such, unless hours are told apart.
+    """
+    rolled = await session.scalar(select(ROLLED.c.until)) or EPOCH
+    first, last = (
+        (until, until) if Group.HOUR in by else (_midnight_after(since), min(rolled, _midnight(until)))
+    )
+    parts = [(HOURS, since, until)]
+    if first < last:
+        parts = [(HOURS, since, first), (DAYS, first, last), (HOURS, last, until)]
     dialect = session.get_bind().dialect.name
-    groups = [_column(group, dialect).label(f"group_{at}") for at, group in enumerate(by)]
-    rows = await session.execute(
-        select(
-            *groups,
-            HOURS.c.meter,
-            func.sum(HOURS.c.quantity).label("quantity"),
-            func.sum(HOURS.c.cost).label("cost"),
-            func.sum(HOURS.c.calls).label("calls"),
+    used = union_all(
+        *(
+            _part(table, organization_id, begin, end, by, only or {}, dialect)
+            for table, begin, end in parts
+            if begin < end
         )
-        .where(and_(HOURS.c.organization_id == organization_id, HOURS.c.hour >= since, HOURS.c.hour < until))
-        .group_by(*groups, HOURS.c.meter)
-        .order_by(*groups, HOURS.c.meter)  # the row of the calls, whose meter is empty, comes first
+    ).subquery()
+    groups = [used.c[f"group_{at}"] for at in range(len(by))]
+    figures = [func.sum(used.c[name]) for name in ("quantity", "cost", "calls")]
+    rows = await session.execute(
+        select(*groups, used.c.meter, *figures)
+        .group_by(*groups, used.c.meter)
+        .order_by(*groups, used.c.meter)  # the row of the calls, whose meter is empty, comes first
     )
     found: list[Total] = []
     for *values, meter, quantity, cost, calls in rows:
@@ -83,24 +97,52 @@ async def latest(
     return (await session.scalars(query.order_by(UsageEvent.id.desc()).limit(limit))).all()
 
 
-def _column(group: Group, dialect: str) -> ColumnElement[Any]:
-    match group:
-        case Group.KEY:
-            return HOURS.c.key_id
-        case Group.MEMBER:
-            return HOURS.c.user_id
-        case Group.DAY if dialect == "sqlite":
-            return func.strftime("%Y-%m-%d", HOURS.c.hour)
-        case Group.DAY:
-            return func.to_char(func.timezone("UTC", HOURS.c.hour), "YYYY-MM-DD")
-        case _:
-            return HOURS.c[group.value]
+_NAMES = {
+    Group.PLUGIN: "plugin",
+    Group.OPERATION: "operation",
+    Group.MODEL: "model",
+    Group.KEY: "key_id",
+    Group.MEMBER: "user_id",
+}
+
+
+def _midnight(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _midnight_after(at: datetime) -> datetime:
+    before = _midnight(at)
+    return before if before == at else before + timedelta(days=1)
+
+
+def _part(
+    table: Table,
+    organization_id: UUID,
+    since: datetime,
+    until: datetime,
+    by: Sequence[Group],
+    only: Mapping[Group, str | UUID | None],
+    dialect: str,
+) -> Select[Any]:
+    """What one roll-up has of a time, with a column for each group."""
+    time = table.c.day if table is DAYS else table.c.hour
+    columns = {Group.HOUR: time, Group.DAY: time if table is DAYS else day_of(time, dialect)}
+    groups = [columns[group] if group in columns else table.c[_NAMES[group]] for group in by]
+    kept = [table.c[_NAMES[group]] == _stored(group, value) for group, value in only.items()]
+    return select(
+        *(column.label(f"group_{at}") for at, column in enumerate(groups)),
+        *(table.c[name] for name in ("meter", "quantity", "cost", "calls")),
+    ).where(table.c.organization_id == organization_id, time >= since, time < until, *kept)
+
+
+def _stored(group: Group, value: str | UUID | None) -> str | UUID:
+    if value is not None:
+        return value
+    return NOBODY if group in (Group.KEY, Group.MEMBER) else ""
 
 
 def _value(group: Group, value: Any) -> datetime | str | UUID | None:
     match group:
-        case Group.DAY:
-            return datetime.fromisoformat(value).replace(tzinfo=UTC)
         case Group.MODEL:
             return value or None
         case Group.KEY | Group.MEMBER:

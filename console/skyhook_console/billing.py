@@ -1,0 +1,142 @@
+"""Billing: the credit, what is spent of it and of keys' budgets, what is set aside, and the price list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from litestar import Response, get
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from skyhook.billing.models import Price
+from skyhook.clock import now
+from skyhook.keys.format import PREFIX
+from skyhook.keys.models import Key
+from skyhook.operations.caller import Caller
+from skyhook.plugins.manifest import Meter
+from skyhook.scopes import BILLING_READ, KEYS_READ
+from skyhook.services import Services
+from skyhook.usage.queries import totals
+from skyhook_console.days import midnight, month_before
+from skyhook_console.visiting import Visit
+
+GRANTS = 5
+LINES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Months:
+    """What was spent, in nano-dollars."""
+
+    first: datetime
+    """When this month began."""
+    spent: int
+    """In it until now."""
+    before: datetime
+    """When the last month began."""
+    spent_by_now: int
+    """In its first days, as many as of this one."""
+    spent_in_all: int
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A key's monthly budget."""
+
+    key: Key
+    budget: int
+    spent: int
+
+    @property
+    def prefix(self) -> str:
+        """How the key begins."""
+        return f"{PREFIX}{self.key.public_id}"
+
+    @property
+    def left(self) -> int:
+        """In nano-dollars; below zero where the budget was lowered under what is spent."""
+        return self.budget - self.spent
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """What a meter costs now for one model, or for all others, and what it did and will."""
+
+    meter: Meter
+    model: str | None
+    now: Price
+    history: Sequence[Price]
+    """Newest first, those to come included."""
+
+
+@get("/o/{slug:str}/billing")
+async def billing_page(visit: Visit, slug: str) -> Response[str]:
+    """What is left, what was spent, and where it went."""
+    visit, caller = visit.at(slug, BILLING_READ)
+    billing, organization_id = visit.services.billing, caller.organization_id
+    async with visit.services.database.read() as session:
+        months = await _months(session, caller)
+    return visit.page(
+        "billing.html",
+        balance=await billing.balance(organization_id),
+        months=months,
+        grants=await billing.grants(organization_id, GRANTS),
+        budgets=await _budgets(visit.services, caller),
+        holds=await billing.open_holds(organization_id),
+        lines=await billing.statement(organization_id, LINES),
+    )
+
+
+@get("/o/{slug:str}/billing/prices")
+async def prices_page(visit: Visit, slug: str) -> Response[str]:
+    """The price list, by plugin."""
+    visit, _ = visit.at(slug, BILLING_READ)
+    history, at = visit.services.billing.prices.history(), now()
+    plugins = [
+        (plugin, [dated for meter in plugin.meters for dated in _dated(meter, history, at)])
+        for plugin in visit.services.plugins.loaded
+        if plugin.meters
+    ]
+    return visit.page("prices.html", plugins=plugins, at=at)
+
+
+async def _months(session: AsyncSession, caller: Caller) -> Months:
+    today = midnight(now())
+    first, before = today.replace(day=1), month_before(today)
+    until_then = min(before + (today - first) + timedelta(days=1), first)
+
+    async def spent(since: datetime, until: datetime) -> int:
+        return sum(total.cost for total in await totals(session, caller.organization_id, since, until))
+
+    return Months(
+        first,
+        await spent(first, today + timedelta(days=1)),
+        before,
+        await spent(before, until_then),
+        await spent(before, first),
+    )
+
+
+async def _budgets(services: Services, caller: Caller) -> list[Budget] | None:
+    """None for whoever may not see keys."""
+    if not caller.has_scope(KEYS_READ):
+        return None
+    keys = await services.keys.budgeted(caller)
+    spent = await services.billing.budgets_spent(caller.organization_id, [key.limits_key_id for key in keys])
+    return [Budget(key, key.monthly_budget or 0, spent.get(key.limits_key_id, 0)) for key in keys]
+
+
+def _dated(meter: Meter, history: dict[tuple[str, str | None], list[Price]], at: datetime) -> list[Dated]:
+    models = sorted((model for name, model in history if name == meter.name), key=lambda model: model or "")
+    found = []
+    for model in models:
+        prices = history[meter.name, model]
+        in_force = next((price for price in prices if price.effective_at <= at), None)
+        if in_force is not None:
+            found.append(Dated(meter, model, in_force, prices))
+    return found
+
+
+HANDLERS: list[Any] = [billing_page, prices_page]
