@@ -82,6 +82,7 @@ async def billing_page(visit: Visit, slug: str) -> Response[str]:
         "billing.html",
         balance=await billing.balance(organization_id),
         months=months,
+        cards_are_taken=visit.services.payments.are_taken,
         grants=await billing.grants(organization_id, GRANTS),
         budgets=await _budgets(visit.services, caller),
         holds=await billing.open_holds(organization_id),
