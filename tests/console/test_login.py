@@ -20,6 +20,8 @@ PAGES = [
     "/billing/statement",
     "/billing/statement.csv",
     "/billing/prices",
+    "/billing/payments",
+    "/billing/cards",
     "/plugins",
     "/plugins/probe",
     "/members",

@@ -98,6 +98,7 @@ def test_a_wrong_form_is_shown_again_with_what_was_written(
         "/billing",
         "/billing/statement",
         "/billing/prices",
+        "/billing/payments",
         "/plugins",
         "/plugins/chat",
         "/members",
