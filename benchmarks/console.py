@@ -3,8 +3,7 @@
     python benchmarks/console.py [--postgresql] [--events 100000] [--rounds 20]
 
 The events are of 90 days, 5 keys, 2 members and 12 operations, written as settlement writes them, with a
-ledger entry for every tenth. One browser asks for each page by turns, over one connection; "CPU" is that of the
-server.
+ledger entry for every tenth. One browser asks for each page by turns, over one connection.
 """
 
 from __future__ import annotations
