@@ -47,7 +47,7 @@ def test_the_page_is_used_with_the_keyboard_and_counts_by_itself(chromium: Chrom
     chromium.wait("location.search.includes('by=operation')")
     chromium.wait("document.querySelector('tbody th')?.textContent.trim() === 'probeAnswer'")
     assert chromium.run("window.isTheSamePage && document.activeElement.name === 'by'")
-    assert chromium.run("document.querySelector('[data-chart] svg').getAttribute('role')") == "slider"
+    chromium.wait("document.querySelector('[data-chart] svg')?.getAttribute('role') === 'slider'")
 
     chromium.run("""{ const to = document.querySelector('[name=to]'); to.value = '2026-02-02';
       to.dispatchEvent(new Event('change', {bubbles: true})); }""")
