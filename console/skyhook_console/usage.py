@@ -50,12 +50,13 @@ async def usage_page(request: Http, visit: Visit, slug: str) -> Response[str]:
         days, used = await _used(visit.services, caller, asked)
     except InvalidInput as refused:
         error, days, used = refused, last_days(now(), 1), []
+    is_part = "hx-request" in request.headers  # HTMX shows no answer that is an error
     choices = await _choices(visit.services, caller, days)
     by = "day" if error else asked.by
     rows = _rows(used, by, choices.get(by, {}))
     page = visit.page(
         "usage.html",
-        status=error.status if error else 200,
+        status=error.status if error and not is_part else 200,
         asked=asked,
         error=error,
         days=days,
@@ -69,7 +70,7 @@ async def usage_page(request: Http, visit: Visit, slug: str) -> Response[str]:
         cost=sum(row.cost for row in rows),
         hour=await visit.services.activity.current(caller.organization_id),
     )
-    if request.headers.get("hx-request"):
+    if is_part:
         page.headers["HX-Push-Url"] = f"{request.url.path}?{asked.query()}"
     return page
 

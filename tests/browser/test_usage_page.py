@@ -49,7 +49,13 @@ def test_the_page_is_used_with_the_keyboard_and_counts_by_itself(chromium: Chrom
     assert chromium.run("window.isTheSamePage && document.activeElement.name === 'by'")
     chromium.wait("document.querySelector('[data-chart] svg')?.getAttribute('role') === 'slider'")
 
-    chromium.run("""{ const to = document.querySelector('[name=to]'); to.value = '2026-02-02';
-      to.dispatchEvent(new Event('change', {bubbles: true})); }""")
-    chromium.wait("location.search.includes('period=days')")
+    for name, day in (("to", "2026-02-02"), ("from", "2026-02-01")):
+        chromium.run(f"""{{ const field = document.querySelector('[name={name}]'); field.value = '{day}';
+          field.dispatchEvent(new Event('change', {{bubbles: true}})); }}""")
+        chromium.wait(f"location.search.includes('{day}')")
+        if name == "to":
+            chromium.wait(
+                "document.querySelector('[role=alert]')?.textContent.includes('after the last one')"
+            )
+    assert chromium.run("location.search.includes('period=days')")
     chromium.wait("document.querySelector('.empty')?.textContent.includes('Nothing was used')")
