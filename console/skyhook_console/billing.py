@@ -18,7 +18,7 @@ from skyhook.operations.caller import Caller
 from skyhook.plugins.manifest import Meter
 from skyhook.scopes import BILLING_READ, KEYS_READ
 from skyhook.services import Services
-from skyhook.usage.queries import totals
+from skyhook.usage.queries import Group, totals
 from skyhook_console.days import midnight, month_before
 from skyhook_console.visiting import Visit
 
@@ -105,18 +105,18 @@ async def prices_page(visit: Visit, slug: str) -> Response[str]:
 
 async def _months(session: AsyncSession, caller: Caller) -> Months:
     today = midnight(now())
-    first, before = today.replace(day=1), month_before(today)
-    until_then = min(before + (today - first) + timedelta(days=1), first)
-
-    async def spent(since: datetime, until: datetime) -> int:
-        return sum(total.cost for total in await totals(session, caller.organization_id, since, until))
-
+    first, before, tomorrow = today.replace(day=1), month_before(today), today + timedelta(days=1)
+    by_day = await totals(
+        session, caller.organization_id, before, tomorrow, [Group.DAY], with_quantities=False
+    )
+    costs: dict[Any, int] = {total.group[0]: total.cost for total in by_day}
+    same_days = before + (tomorrow - first)
     return Months(
         first,
-        await spent(first, today + timedelta(days=1)),
+        sum(cost for day, cost in costs.items() if day >= first),
         before,
-        await spent(before, until_then),
-        await spent(before, first),
+        sum(cost for day, cost in costs.items() if day < min(same_days, first)),
+        sum(cost for day, cost in costs.items() if day < first),
     )
 
 

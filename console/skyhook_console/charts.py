@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate
 
 from markupsafe import Markup
 
@@ -30,20 +29,19 @@ def by_day(
     sums = [sum(values) for values in zip(*(one.values for one in series), strict=True)]
     top = _top(max(sums))
     step = WIDTH / len(days)
-    bars = [
-        Markup('<g class="day"><title>{label}</title>{hover}{parts}</g>').format(
-            label=_label(day, number, sums[number], series, write),
-            hover=_bar("hover", number * step, step, 0, HEIGHT),
-            parts=Markup().join(_stack(series, number, step, top)),
-        )
-        for number, day in enumerate(days)
+    hovers = [
+        Markup(
+            '<g class="day"><title>{label}</title>'
+            '<rect x="{x:.1f}" width="{step:.1f}" height="{height}"/></g>'
+        ).format(label=_label(day, at, sums[at], series, write), x=at * step, step=step, height=HEIGHT)
+        for at, day in enumerate(days)
     ]
     return Markup(
         '<figure class="chart" data-chart><figcaption>{title} <output></output></figcaption>'
         '<div class="plot">'
         '<ol class="scale" aria-hidden="true"><li>{top}</li><li>{middle}</li><li>0</li></ol>'
         '<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" role="img" aria-label="{summary}">'
-        '<path class="grid" d="M0 0H{width}M0 {half}H{width}"/>{bars}</svg></div>'
+        '<path class="grid" d="M0 0H{width}M0 {half}H{width}"/>{bars}{hovers}</svg></div>'
         '<div class="ends" aria-hidden="true"><span>{first:%b %-d}</span><span>{last:%b %-d}</span></div>'
         "{legend}</figure>"
     ).format(
@@ -54,28 +52,30 @@ def by_day(
         height=HEIGHT,
         half=HEIGHT // 2,
         summary=f"{title}: {write(sum(sums))} in {len(days)} days; the table has the numbers",
-        bars=Markup().join(bars),
+        bars=_bars(series, sums, step, top),
+        hovers=Markup().join(hovers),
         first=days[0],
         last=days[-1],
         legend=_legend(series),
     )
 
 
-def _stack(series: Sequence[Series], number: int, step: float, top: int) -> Iterator[Markup]:
-    """The parts of one day's bar, from the ground."""
+def _bars(series: Sequence[Series], sums: Sequence[int], step: float, top: int) -> Markup:
+    """A path for each series, with a box for each day, stacked from the ground."""
     gap = min(2.0, step / 4)
-    heights = [one.values[number] / top * HEIGHT if one.values[number] else 0.0 for one in series]
-    if 0 < sum(heights) < LEAST:
-        heights = [height * LEAST / sum(heights) for height in heights]
-    for at, (height, reached) in enumerate(zip(heights, accumulate(heights), strict=True)):
-        if height:
-            yield _bar(f"s{at + 1}", number * step + gap / 2, step - gap, HEIGHT - reached, height)
-
-
-def _bar(kind: str, x: float, width: float, y: float, height: float) -> Markup:
-    return Markup(
-        '<rect class="{kind}" x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}"/>'
-    ).format(kind=kind, x=x, y=y, width=width, height=height)
+    grounds = [float(HEIGHT)] * len(sums)
+    paths = []
+    for at, one in enumerate(series, start=1):
+        boxes = []
+        for day, value in enumerate(one.values):
+            if value:
+                height = value / sums[day] * max(sums[day] / top * HEIGHT, LEAST)
+                ground = grounds[day]
+                grounds[day] = ground - height
+                left, width = day * step + gap / 2, step - gap
+                boxes.append(f"M{left:.1f} {ground:.1f}v{-height:.2f}h{width:.1f}v{height:.2f}z")
+        paths.append(Markup('<path class="s{at}" d="{boxes}"/>').format(at=at, boxes="".join(boxes)))
+    return Markup().join(paths)
 
 
 def _label(

@@ -58,7 +58,14 @@ async def keys_page(visit: Visit, slug: str, before: UUID | None = None) -> Resp
     found = await visit.services.keys.newest(caller, SHOWN + 1, before)
     month = now().astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     async with visit.services.database.read() as session:
-        spent = await totals(session, caller.organization_id, month, now() + timedelta(hours=1), [Group.KEY])
+        spent = await totals(
+            session,
+            caller.organization_id,
+            month,
+            now() + timedelta(hours=1),
+            [Group.KEY],
+            with_quantities=False,
+        )
     cost = {total.group[0]: total.cost for total in spent}
     rows = [Row(key, cost.get(key.id, 0)) for key in found[:SHOWN]]
     more = found[SHOWN - 1].id if len(found) > SHOWN else None

@@ -36,7 +36,12 @@ async def overview(visit: Visit, slug: str) -> Response[str]:
     days = last_days(now(), DAYS)
     async with visit.services.database.read() as session:
         by_day = await totals(
-            session, caller.organization_id, days[0], days[-1] + timedelta(days=1), [Group.DAY]
+            session,
+            caller.organization_id,
+            days[0],
+            days[-1] + timedelta(days=1),
+            [Group.DAY],
+            with_quantities=False,
         )
         events = await latest(session, caller.organization_id, limit=LATEST)
     balance = None

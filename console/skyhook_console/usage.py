@@ -50,12 +50,13 @@ async def usage_page(request: Http, visit: Visit, slug: str) -> Response[str]:
         days, used = await _used(visit.services, caller, asked)
     except InvalidInput as refused:
         error, days, used = refused, last_days(now(), 1), []
+    is_part = "hx-request" in request.headers  # HTMX shows no answer that is an error
     choices = await _choices(visit.services, caller, days)
-    names = choices | {"day": {}}
-    rows = _rows(used, asked.by, names[asked.by])
+    by = "day" if error else asked.by
+    rows = _rows(used, by, choices.get(by, {}))
     page = visit.page(
         "usage.html",
-        status=error.status if error else 200,
+        status=error.status if error and not is_part else 200,
         asked=asked,
         error=error,
         days=days,
@@ -69,7 +70,7 @@ async def usage_page(request: Http, visit: Visit, slug: str) -> Response[str]:
         cost=sum(row.cost for row in rows),
         hour=await visit.services.activity.current(caller.organization_id),
     )
-    if request.headers.get("hx-request"):
+    if is_part:
         page.headers["HX-Push-Url"] = f"{request.url.path}?{asked.query()}"
     return page
 
@@ -80,7 +81,7 @@ async def usage_csv(request: Http, visit: Visit, slug: str, each: str = "") -> R
     visit, caller = visit.at(slug, USAGE_READ)
     asked = _asked(request, visit.services)
     days, used = await _used(visit.services, caller, asked)
-    names = (await _choices(visit.services, caller, days) | {"day": {}})[asked.by]
+    names = (await _choices(visit.services, caller, days)).get(asked.by, {})
     meters = sorted({meter for total in used for meter in total.quantities})
     is_daily = each == "day" and asked.by != "day"
     parts = [[total] for total in used] if is_daily else [used]
@@ -120,7 +121,9 @@ async def _choices(services: Services, caller: Caller, days: Sequence[datetime])
     """For each filter what was used in a time: values with their names."""
     async with services.database.read() as session:
         until = days[-1] + timedelta(days=1)
-        found = await totals(session, caller.organization_id, days[0], until, list(FILTERS.values()))
+        found = await totals(
+            session, caller.organization_id, days[0], until, list(FILTERS.values()), with_quantities=False
+        )
     values = {group: {total.group[at] for total in found} for at, group in enumerate(FILTERS.values())}
     names: dict[Any, str] = {plugin.name: plugin.title for plugin in services.plugins.loaded}
     keys = await services.keys.named(caller, [id for id in values[Group.KEY] if isinstance(id, UUID)])

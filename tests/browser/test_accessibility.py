@@ -15,7 +15,8 @@ RUN = """axe.run().then(({violations}) => violations.map(
   ({id, help, nodes}) => `${id}: ${help}: ${nodes.map((node) => node.html).join(" ")}`))"""
 PAGES = [
     "", "/keys", "/keys/new", "/usage", "/usage?by=operation&plugin=probe", "/usage?period=5", "/billing",
-    "/billing/statement", "/billing/prices", "/billing/payments", "/plugins", "/plugins/probe", "/members", "/audit", "/organization",
+    "/billing/statement", "/billing/prices", "/billing/payments", "/plugins", "/plugins/probe", "/members",
+    "/audit", "/organization",
 ]  # fmt: skip
 
 

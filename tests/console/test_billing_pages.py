@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -101,7 +102,7 @@ def test_the_statement_goes_on_by_page_and_each_entry_follows_from_the_one_befor
     assert older
     assert whys(page) + whys(client.get(older[1]).text) == [str(number) for number in range(GRANTS, 0, -1)]
     rows = entries(client)
-    for newer, before in zip(rows, rows[1:], strict=False):
+    for newer, before in pairwise(rows):
         assert int(newer["balance_nano_usd"]) - int(newer["amount_nano_usd"]) == int(
             before["balance_nano_usd"]
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,22 +76,19 @@ def test_nobody_else_is_told(server: Server, client: httpx.Client) -> None:
 
 
 @pytest.fixture
-async def services(tmp_path: Path) -> Any:
-    """Services of an organization with a member who is logged in."""
-    configuration = Configuration.from_environment()
-    services = Services.build(_at(configuration, tmp_path), PluginHost())
+async def services(tmp_path: Path) -> AsyncIterator[Services]:
+    """Services that are not started, on a database of their own."""
+    configuration = replace(
+        Configuration.from_environment(), data=tmp_path, database_url=f"sqlite:///{tmp_path}/skyhook.db"
+    )
+    services = Services.build(configuration, PluginHost())
     await upgrade(services.database, [])
     yield services
     await services.database.close()
 
 
-def _at(configuration: Configuration, folder: Path) -> Configuration:
-    from dataclasses import replace
-
-    return replace(configuration, data=folder, database_url=f"sqlite:///{folder}/skyhook.db")
-
-
 async def logged_in(services: Services) -> tuple[str, Visitor]:
+    """A session's token and its member of an organization."""
     organization = Organization(name="Ours", slug="ours")
     user = User(email="who@example.com", name="Who")
     async with services.database.write() as session:

@@ -41,11 +41,12 @@ def test_a_key_is_made_used_seen_in_the_usage_and_revoked(server: Server, client
     assert row
     assert "$0.001" in row[0]
     assert "of $1.50" in row[0]
-    table = list(csv.DictReader(io.StringIO(client.get("/console/o/first/usage.csv?by=operation").text)))
-    assert {"operation": "probeAnswer", "cost_nano_usd": "1000000"}.items() <= table[0].items()
-    assert f"{datetime.now(UTC):%Y-%m-%d}: $0.001" in client.get("/console/o/first/usage").text
-    revoke = re.search(r'action="(/console/o/first/keys/[\w-]+/revoke)"', row[0])
+    revoke = re.search(r'action="(/console/o/first/keys/([\w-]+)/revoke)"', row[0])
     assert revoke
+    of_key = f"by=operation&key={revoke[2]}"
+    (used,) = csv.DictReader(io.StringIO(client.get(f"/console/o/first/usage.csv?{of_key}").text))
+    assert {"operation": "probeAnswer", "cost_nano_usd": "1000000"}.items() <= used.items()
+    assert f"{datetime.now(UTC):%Y-%m-%d}: $0.001" in client.get(f"/console/o/first/usage?{of_key}").text
     client.post(revoke[1], data={"form_token": form_token(client)})
     assert answer_once(server, key)["errors"][0]["extensions"]["code"] == "KEY_REVOKED"  # type: ignore[index]
 

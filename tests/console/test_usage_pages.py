@@ -107,7 +107,7 @@ def test_the_chart_tells_each_days_numbers_by_group_and_the_table_the_sums(clien
     assert named == ["probeOne", "other5", "other4", "other3", "other2", "other1", "probeTwo"]
     assert "93.0 %" in page
     calls = client.get(f"{USAGE}?{TIME}&by=operation&show=calls").text
-    assert "2026-03-31: 2 (other1 1, other4 1)" in unescape(calls)
+    assert "2026-03-31: 2 (other4 1, 2 others 1)" in unescape(calls)
 
 
 @pytest.mark.usefixtures("used")
@@ -141,10 +141,8 @@ def test_the_address_says_what_is_shown_and_nothing_more(client: httpx.Client) -
 
 @pytest.mark.usefixtures("used")
 def test_what_was_not_used_is_told_with_a_way_back(client: httpx.Client) -> None:
-    assert (
-        "Nothing was used in this time."
-        in client.get(f"{USAGE}?period=days&from=2020-01-01&to=2020-01-02").text
-    )
+    page = client.get(f"{USAGE}?period=days&from=2020-01-01&to=2020-01-02").text
+    assert "Nothing was used in this time." in page
     assert "Clear filters" in client.get(f"{USAGE}?{TIME}&plugin=nothing").text
 
 

@@ -86,6 +86,11 @@ async def test_totals_by_everything(database: Database) -> None:
         (None, MEMBER, "chat"),
     }
     assert (await totals(database, days=1))[0].calls == 3
+    async with database.read() as session:
+        until = MIDNIGHT + timedelta(days=2)
+        assert await queries.totals(
+            session, ORGANIZATION, MIDNIGHT, until, [Group.DAY], with_quantities=False
+        ) == [Total((MIDNIGHT,), 3, 120, {}), Total((MIDNIGHT + timedelta(days=1),), 1, 10, {})]
 
 
 @pytest.mark.usefixtures("recorded")

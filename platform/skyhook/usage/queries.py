@@ -49,11 +49,13 @@ async def totals(
     until: datetime,
     by: Sequence[Group] = (),
     only: Mapping[Group, str | UUID | None] | None = None,
+    *,
+    with_quantities: bool = True,
 ) -> list[Total]:
     """An organization's usage from `since` to before `until`, in whole hours, ordered by the groups.
 
     `only` keeps what has these values, with None for no model, key or member. Days that are summed already
-    are read as such, unless hours are told apart.
+    are read as such, unless hours are told apart. Without quantities it reads a part of the rows.
     """
     rolled = await session.scalar(select(ROLLED.c.until)) or EPOCH
     first, last = (
@@ -65,7 +67,7 @@ async def totals(
     dialect = session.get_bind().dialect.name
     used = union_all(
         *(
-            _part(table, organization_id, begin, end, by, only or {}, dialect)
+            _part(table, organization_id, begin, end, by, only or {}, dialect, with_quantities)
             for table, begin, end in parts
             if begin < end
         )
@@ -123,12 +125,15 @@ def _part(
     by: Sequence[Group],
     only: Mapping[Group, str | UUID | None],
     dialect: str,
+    with_quantities: bool,
 ) -> Select[Any]:
     """What one roll-up has of a time, with a column for each group."""
     time = table.c.day if table is DAYS else table.c.hour
     columns = {Group.HOUR: time, Group.DAY: time if table is DAYS else day_of(time, dialect)}
     groups = [columns[group] if group in columns else table.c[_NAMES[group]] for group in by]
     kept = [table.c[_NAMES[group]] == _stored(group, value) for group, value in only.items()]
+    if not with_quantities:
+        kept.append(table.c.meter == CALL)
     return select(
         *(column.label(f"group_{at}") for at, column in enumerate(groups)),
         *(table.c[name] for name in ("meter", "quantity", "cost", "calls")),
