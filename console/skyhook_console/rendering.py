@@ -28,8 +28,11 @@ class Pages:
             ago=formats.ago,
             count=formats.count,
             dollars=formats.dollars,
+            duration=formats.duration,
             inline_code=formats.inline_code,
             moment=formats.moment,
+            seconds=formats.seconds,
+            size=formats.size,
         )
         self._environment.globals.update(
             static=f"/console/static/{version}", tabs=navigation.tabs, palette=navigation.entries

@@ -58,6 +58,7 @@ class Job(Identified, Base):
             "state IN ('queued', 'running', 'completed', 'failed', 'cancelled', 'expired')", name="state"
         ),
         Index("ix_jobs_newest", "organization_id", "created_at", "id"),
+        Index("ix_jobs_state", "organization_id", "state", "created_at", "id"),
         Index("ix_jobs_batch", "batch_id"),
         Index(
             "ix_jobs_waiting",
