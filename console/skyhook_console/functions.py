@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +19,9 @@ from skyhook_console.visiting import Visit
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function that a plugin brings, with its worker in this server process."""
+    """A function that plugins bring, with its worker in this server process."""
 
-    plugin: Plugin
+    plugins: Sequence[Plugin]
     spec: FunctionSpec
     status: WorkerStatus | None
     """None where it was not called since the server started."""
@@ -68,10 +69,11 @@ async def function_page(visit: Visit, slug: str, name: str) -> Response[str]:
 
 def _functions(services: Services) -> list[Function]:
     known = {status.function: status for status in services.compute.status()}
-    specs = [
-        (plugin, spec_of(function)) for plugin in services.plugins.loaded for function in plugin.functions
-    ]
-    return [Function(plugin, spec, known.get(spec.name)) for plugin, spec in specs]
+    bringing: dict[FunctionSpec, list[Plugin]] = {}
+    for plugin in services.plugins.loaded:
+        for function in plugin.functions:
+            bringing.setdefault(spec_of(function), []).append(plugin)
+    return [Function(plugins, spec, known.get(spec.name)) for spec, plugins in bringing.items()]
 
 
 HANDLERS: list[Any] = [functions_page, function_page]

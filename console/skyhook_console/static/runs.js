@@ -20,6 +20,6 @@ const measure = (picture) => {
   if (place && picture.naturalWidth) place.textContent = `${picture.naturalWidth} × ${picture.naturalHeight}, `;
 };
 document.addEventListener("load", (event) => event.target.matches?.("img") && measure(event.target), true);
-const measureAll = () => document.querySelectorAll(".picture img").forEach(measure);
+const measureAll = () => document.querySelectorAll(".picture img, .compare img").forEach(measure);
 document.addEventListener("htmx:afterSettle", measureAll);
 measureAll();
