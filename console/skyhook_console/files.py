@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from litestar import Response, get, post
@@ -16,7 +16,6 @@ from skyhook.artifacts.service import READ_BYTES, artifacts_of
 from skyhook.errors import InvalidInput
 from skyhook.graphql.connections import Order, Page, paginate
 from skyhook.graphql.ids import node_id
-from skyhook.operations.caller import Caller
 from skyhook.scopes import ARTIFACTS_READ, ARTIFACTS_WRITE
 from skyhook.services import Services
 from skyhook_console.media import File, address_of
@@ -76,18 +75,11 @@ async def delete_file(request: Http, visit: Visit, slug: str, artifact_id: UUID)
     """Deletes a file for good; leads back to where the form is."""
     visit, caller = visit.at(slug, ARTIFACTS_WRITE)
     form = await request.form()
-    back = await _back(visit, caller, slug, artifact_id, {name: str(form.get(name, "")) for name in form})
     await visit.services.artifacts.delete(caller.organization_id, artifact_id)
-    return go(request, back)
-
-
-async def _back(visit: Visit, caller: Caller, slug: str, artifact_id: UUID, form: dict[str, str]) -> str:
-    if "job" in form:
-        artifact = await visit.services.artifacts.get(caller.organization_id, artifact_id)
-        if artifact.job_id is not None:
-            return f"/console/o/{slug}/jobs/{artifact.job_id}"
-    asked = urlencode({name: form[name] for name in ("type", "after") if form.get(name)})
-    return f"/console/o/{slug}/files" + (f"?{asked}" if asked else "")
+    if job_id := form.get("job"):
+        return go(request, f"/console/o/{slug}/jobs/{quote(str(job_id), safe='')}")
+    asked = urlencode({name: str(form[name]) for name in ("type", "after") if form.get(name)})
+    return go(request, f"/console/o/{slug}/files" + (f"?{asked}" if asked else ""))
 
 
 def _file(services: Services, artifact: Artifact) -> File:

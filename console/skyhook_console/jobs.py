@@ -20,7 +20,7 @@ from skyhook.jobs.errors import JobNotFound
 from skyhook.jobs.models import ENDED, Job, JobState
 from skyhook.jobs.service import jobs_of
 from skyhook.operations.caller import Caller
-from skyhook.scopes import ARTIFACTS_READ, JOBS_READ, JOBS_WRITE
+from skyhook.scopes import ARTIFACTS_READ, ARTIFACTS_WRITE, JOBS_READ, JOBS_WRITE
 from skyhook.services import Services
 from skyhook_console.job_view import JobView, view_of
 from skyhook_console.names import names_of
@@ -130,6 +130,7 @@ async def _page(
         job=job,
         view=view,
         may_write=caller.has_scope(JOBS_WRITE),
+        may_delete=caller.has_scope(ARTIFACTS_WRITE),
         error=error,
     )
 

@@ -31,7 +31,7 @@ class WorkerStatus:
     restarts: int
     """How often the worker was started again after it had ended by itself or had to be killed."""
     load_s: float | None
-    """How long the last cold start took, from the worker's start until it could be called; None before one."""
+    """How long the last cold start took, until the worker could be called; None before the first."""
     last_error: str | None
     """Why the worker last failed to start or ended before its time; for operators, not for callers."""
 

@@ -216,7 +216,7 @@ class JobsQuery:
     ) -> Connection[Job]:
         """A page of jobs."""
         info.context.caller.require(JOBS_READ)
-        wanted = None if state is None else models.JobState(state.value)
+        wanted = None if state is None else models.JobState(cast("str", state.value))
         query = jobs_of(info.context.caller.organization_id, wanted, operation)
         return await _page(info, query, Page(first, after, last, before))
 

@@ -213,9 +213,7 @@ class Jobs:
         """How many of the organization's jobs wait, and how many run."""
         query = (
             select(Job.state, func.count())
-            .where(
-                Job.organization_id == organization_id, Job.state.in_((JobState.QUEUED, JobState.RUNNING))
-            )
+            .where(Job.organization_id == organization_id, Job.state.in_((JobState.QUEUED, JobState.RUNNING)))
             .group_by(Job.state)
         )
         async with self._database.read() as session:
@@ -225,10 +223,11 @@ class Jobs:
     async def previews(self, organization_id: UUID, job_ids: Sequence[UUID]) -> dict[UUID, bytes]:
         """The latest preview, a small JPEG, of those of the organization's jobs that have one."""
         query = select(Job.id, Job.preview).where(
-            Job.id.in_(job_ids), Job.organization_id == organization_id, Job.preview.is_not(None)
+            Job.id.in_(job_ids), Job.organization_id == organization_id
         )
         async with self._database.read() as session:
-            return {row[0]: row[1] for row in await session.execute(query)}
+            rows = await session.execute(query)
+            return {job_id: preview for job_id, preview in rows.tuples() if preview is not None}
 
     async def create_batch(self, caller: Caller, name: str) -> JobBatch:
         """A batch to submit jobs in. Raises InvalidInput."""
