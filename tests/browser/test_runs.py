@@ -1,4 +1,4 @@
-"""Pictures in a real browser: a job followed until it ends, before and after compared, the file found again."""
+"""Runs in a real browser: a job followed until it ends, before and after compared, the file found again."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_picture_is_made_changed_compared_by_keyboard_and_found_in_the_gallery
     visitor.open(f"{server.address}{HOME}/files")
     visitor.wait("[...document.querySelectorAll('.files img')].every((one) => one.naturalWidth > 0)")
     assert all_shown(visitor, ".files img", 2)
-    assert visitor.run("document.documentElement.scrollWidth") == 390
+    assert visitor.run("document.documentElement.scrollWidth <= innerWidth")
     links = visitor.run("[...document.querySelectorAll('.files .picture')].map((one) => one.pathname)")
     assert links == [f"{HOME}/jobs/{uuid_of(job_id)}" for job_id in (second, first)]
     assert violations(visitor) == []
@@ -126,9 +126,7 @@ def test_a_running_job_is_followed_with_the_focus_kept_and_cancelled_where_it_is
     assert violations(visitor) == []
     visitor.press("Enter")
     visitor.wait(SEEN.format("#job .state", json.dumps("cancelled")))
-    visitor.run("window.asked = 0; addEventListener('htmx:beforeRequest', () => { window.asked += 1; })")
-    visitor.run("new Promise((done) => setTimeout(done, 1500))")
-    assert visitor.run("window.asked") == 0
+    assert not visitor.run("document.querySelector('#job').hasAttribute('hx-get')")
 
 
 def test_the_list_follows_what_runs_until_it_has_ended(visitor: Chromium, server: Server) -> None:
@@ -137,7 +135,7 @@ def test_the_list_follows_what_runs_until_it_has_ended(visitor: Chromium, server
     visitor.open(f"{server.address}{HOME}/jobs")
     row = f"tr:has(#job-{uuid_of(job_id)}) .state"
     visitor.run("window.opened = true")
-    assert visitor.run("document.documentElement.scrollWidth") == 390
+    assert visitor.run("document.documentElement.scrollWidth <= innerWidth")
     visitor.wait(SEEN.format(row, json.dumps("completed")))
     assert visitor.run("window.opened")
     assert not visitor.run("document.querySelector('#jobs').hasAttribute('hx-get')")

@@ -222,9 +222,7 @@ class Jobs:
 
     async def previews(self, organization_id: UUID, job_ids: Sequence[UUID]) -> dict[UUID, bytes]:
         """The latest preview, a small JPEG, of those of the organization's jobs that have one."""
-        query = select(Job.id, Job.preview).where(
-            Job.id.in_(job_ids), Job.organization_id == organization_id
-        )
+        query = select(Job.id, Job.preview).where(Job.id.in_(job_ids), Job.organization_id == organization_id)
         async with self._database.read() as session:
             rows = await session.execute(query)
             return {job_id: preview for job_id, preview in rows.tuples() if preview is not None}
