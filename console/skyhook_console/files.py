@@ -21,7 +21,7 @@ from skyhook.services import Services
 from skyhook_console.media import File, address_of
 from skyhook_console.visiting import Http, Visit, go
 
-SHOWN = 24
+SHOWN = 12
 NEWEST = Order(Artifact.created_at, Artifact.id, descending=True)
 TYPES = {
     "media": ("Pictures, video and sound", ("image/", "video/", "audio/")),

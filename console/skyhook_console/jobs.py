@@ -26,7 +26,7 @@ from skyhook_console.job_view import JobView, view_of
 from skyhook_console.names import names_of
 from skyhook_console.visiting import Http, Visit, go
 
-SHOWN = 30
+SHOWN = 20
 FILTERS = ("state", "operation", "after")
 NEWEST = Order(Job.created_at, Job.id, descending=True)
 
