@@ -90,6 +90,7 @@ def test_a_picture_is_made_changed_compared_by_keyboard_and_found_in_the_gallery
     assert visitor.run("document.activeElement.ariaValueText") == "53 percent of the picture before"
     for dark in (False, True):
         visitor.appear(dark=dark)
+        visitor.open(f"{server.address}{HOME}/jobs/{uuid_of(second)}")
         assert violations(visitor) == []
 
     visitor.appear(width=390)

@@ -11,6 +11,10 @@ document.addEventListener("htmx:afterSettle", () => {
   const told = document.querySelector("#told"), news = document.querySelector("[data-told]");
   if (told && news && told.textContent !== news.dataset.told) told.textContent = news.dataset.told;
 });
+// Nor does it look while nobody looks at it.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (document.hidden && event.target.matches("[data-told]")) event.preventDefault();
+});
 // Whoever was logged out while a page looked again is asked to log in.
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (new URL(event.detail.xhr.responseURL).pathname === "/console/login") window.location.reload();
