@@ -225,7 +225,7 @@ class Jobs:
         query = select(Job.id, Job.preview).where(Job.id.in_(job_ids), Job.organization_id == organization_id)
         async with self._database.read() as session:
             rows = await session.execute(query)
-            return {job_id: preview for job_id, preview in rows.tuples() if preview is not None}
+            return {job_id: preview for job_id, preview in rows if preview is not None}
 
     async def create_batch(self, caller: Caller, name: str) -> JobBatch:
         """A batch to submit jobs in. Raises InvalidInput."""
