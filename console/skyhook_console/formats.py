@@ -40,6 +40,36 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def size(number: int) -> str:
+    """Bytes, in the largest unit of which there is one."""
+    if number < 1000:
+        return f"{number} bytes"
+    amount = float(number)
+    for unit in ("KB", "MB", "GB"):
+        amount /= 1000
+        if amount < 999.95 or unit == "GB":
+            break
+    return f"{amount:.1f} {unit}"
+
+
+def seconds(number: float) -> str:
+    """Seconds, as exactly as one cares to know."""
+    if number < 10:
+        return f"{number:.1f} s"
+    minutes, rest = divmod(round(number), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    if minutes:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{rest} s"
+
+
+def duration(passed: timedelta | None) -> str:
+    """How long something took; nothing where it never began."""
+    return "–" if passed is None else seconds(max(passed.total_seconds(), 0.0))
+
+
 def inline_code(text: str) -> Markup:
     """A description, with what it has between backticks as code."""
     code, plain = Markup("<code>{}</code>"), Markup("{}")

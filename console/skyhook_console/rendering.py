@@ -28,11 +28,14 @@ class Pages:
             ago=formats.ago,
             count=formats.count,
             dollars=formats.dollars,
+            duration=formats.duration,
             inline_code=formats.inline_code,
             moment=formats.moment,
             price=formats.price,
             signed=formats.signed,
             since=formats.since,
+            seconds=formats.seconds,
+            size=formats.size,
         )
         self._environment.globals.update(
             static=f"/console/static/{version}", tabs=navigation.tabs, palette=navigation.entries

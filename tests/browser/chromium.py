@@ -24,6 +24,7 @@ KEYS = {
     "Escape": (27, ""),
     "ArrowDown": (40, ""),
     "ArrowUp": (38, ""),
+    "ArrowRight": (39, ""),
     " ": (32, " "),
     "k": (75, ""),
 }

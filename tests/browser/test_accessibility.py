@@ -17,6 +17,7 @@ PAGES = [
     "", "/keys", "/keys/new", "/usage", "/usage?by=operation&plugin=probe", "/usage?period=5", "/billing",
     "/billing/statement", "/billing/prices", "/billing/payments", "/plugins", "/plugins/probe", "/members",
     "/audit", "/organization",
+    "/jobs", "/files", "/functions", "/functions/probe_functions:Probe",
 ]  # fmt: skip
 
 

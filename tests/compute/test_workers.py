@@ -215,7 +215,27 @@ async def test_no_worker_outlives_a_server_killed_with_9(tmp_path: Path) -> None
 async def test_what_a_worker_prints_goes_to_its_log(compute: LocalCompute, tmp_path: Path) -> None:
     await compute.call(Tool.talk, Text("hello"))
     path = tmp_path / "data" / "logs" / "function-sample_functions.Tool.log"
-    assert path.read_text() == "hello\nHELLO\n"
+    assert path.read_text() == compute.log("sample_functions:Tool") == "hello\nHELLO\n"
+    assert compute.log("sample_functions:Absent") == ""
+
+
+async def test_how_long_a_cold_start_took_is_known_once_there_was_one(compute: LocalCompute) -> None:
+    with pytest.raises(errors.FunctionUnavailable):
+        await compute.call(BrokenLoad.echo, Text())
+    await compute.call(Tool.talk, Text("hello"))
+    broken, tool = compute.status()
+    assert broken.load_s is None
+    assert tool.load_s is not None
+    assert 0 < tool.load_s < 60
+
+
+def test_of_a_long_log_whole_lines_of_its_end_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "END_BYTES", 12)
+    path = tmp_path / "function.log"
+    path.write_bytes("begins long ago\nßhort\nlast\n".encode())
+    assert log.end_of_log(path) == "last\n"
 
 
 def test_a_log_is_moved_aside_once_it_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

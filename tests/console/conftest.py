@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -40,4 +43,27 @@ def client(server: Server) -> Iterator[httpx.Client]:
     """Logged in as the administrator."""
     with browser(server) as client:
         assert log_in(client, ADMINISTRATOR, password(server)).status_code == 303
+        yield client
+
+
+@pytest.fixture(scope="session")
+def looking(server: Server) -> str:
+    """The address of a member of the first organization who may only look."""
+    email = f"{uuid4().hex}@example.com"
+    server.command("users", "create", email, "--password", "just looking")
+    with closing(sqlite3.connect(server.data / "skyhook.db")) as rows, rows:
+        rows.execute(
+            "INSERT INTO members (id, organization_id, user_id, role, created_at) "
+            "SELECT ?, organizations.id, users.id, 'viewer', CURRENT_TIMESTAMP FROM organizations, users "
+            "WHERE slug = 'first' AND email = ?",
+            (uuid4().hex, email),
+        )
+    return email
+
+
+@pytest.fixture
+def viewer(server: Server, looking: str) -> Iterator[httpx.Client]:
+    """Logged in as somebody who may only look."""
+    with browser(server) as client:
+        log_in(client, looking, "just looking")
         yield client

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -29,23 +27,6 @@ def card(client: httpx.Client, name: str) -> str:
 
 def switch(client: httpx.Client, name: str, act: str) -> httpx.Response:
     return client.post(f"{PAGE}/{name}/{act}", data={"form_token": form_token(client)})
-
-
-@pytest.fixture
-def viewer(server: Server) -> Iterator[httpx.Client]:
-    """Logged in as a member of the first organization who may only look."""
-    email = f"{uuid4().hex}@example.com"
-    server.command("users", "create", email, "--password", "just looking")
-    with closing(sqlite3.connect(server.data / "skyhook.db")) as rows, rows:
-        rows.execute(
-            "INSERT INTO members (id, organization_id, user_id, role, created_at) "
-            "SELECT ?, organizations.id, users.id, 'viewer', CURRENT_TIMESTAMP FROM organizations, users "
-            "WHERE slug = 'first' AND email = ?",
-            (uuid4().hex, email),
-        )
-    with browser(server) as client:
-        log_in(client, email, "just looking")
-        yield client
 
 
 def test_a_plugin_is_switched_off_and_on_in_the_console(server: Server, client: httpx.Client) -> None:

@@ -15,7 +15,7 @@ from tests.conftest import Cluster
 WORD = 1_000_000
 """The price of the probe's meter, in nano-dollars."""
 JOB = """id state progress stage preview result cost held queuePosition error { code message retryable }
-         artifacts { name sizeBytes } batchId retryOfId startedAt keptUntil"""
+         artifacts { name sizeBytes jobId } batchId retryOfId startedAt keptUntil request runs"""
 SUBMIT = f"""mutation ($steps: Int!, $pause: Float = 0, $behaviour: String = "answer", $job: JobOptions) {{
   probeWork(steps: $steps, pauseS: $pause, behaviour: $behaviour, job: $job) {{ {JOB} }} }}"""
 READ = f"query ($id: ID!) {{ job(id: $id) {{ {JOB} }} }}"
@@ -89,6 +89,9 @@ def test_a_job_is_watched_from_the_queue_to_its_result_and_charged_once(server: 
     assert len(last["result"]["words"]) == 3
     assert last["preview"].startswith("data:image/jpeg;base64,")
     assert [file["name"] for file in last["artifacts"]] == ["0.txt", "1.txt", "2.txt"]
+    assert {file["jobId"] for file in last["artifacts"]} == {job["id"]}
+    assert last["request"] == {"steps": 3, "pause_s": 0.3, "behaviour": "answer"}
+    assert last["runs"] == 1
     assert int(last["cost"]) == 3 * WORD
     assert before - balance(server)["balance"] == 3 * WORD
     server.command("credit", "check")

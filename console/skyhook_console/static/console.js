@@ -11,7 +11,7 @@ document.addEventListener("click", async (event) => {
   }
 });
 document.addEventListener("submit", (event) => {
-  const question = event.target.dataset.confirm;
+  const question = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
   if (question && !window.confirm(question)) event.preventDefault();
 });
 document.addEventListener("keydown", (event) => {

@@ -14,7 +14,7 @@ from skyhook.artifacts import models
 from skyhook.artifacts.service import artifacts_of
 from skyhook.graphql.connections import Connection, Order, Page, paginate
 from skyhook.graphql.context import Info
-from skyhook.graphql.ids import ByUuid, node_uuid
+from skyhook.graphql.ids import ByUuid, node_id, node_uuid
 from skyhook.graphql.nodes import GlobalID, Node
 from skyhook.graphql.scalars import BigInt
 from skyhook.scopes import ARTIFACTS_READ, ARTIFACTS_WRITE
@@ -36,6 +36,7 @@ class Artifact(ByUuid, Node):
     made_by: str | None = strawberry.field(
         description="The operation that made it, such as imagineGenerate; null for an upload."
     )
+    job_id: strawberry.ID | None = strawberry.field(description="The id of the Job that made it.")
     created_at: datetime
     expires_at: datetime | None = strawberry.field(description="When it is deleted; null for never.")
     row: strawberry.Private[models.Artifact]
@@ -50,6 +51,7 @@ class Artifact(ByUuid, Node):
             size_bytes=cast("BigInt", artifact.size_bytes),
             sha256=artifact.sha256,
             made_by=artifact.made_by,
+            job_id=None if artifact.job_id is None else strawberry.ID(node_id("Job", artifact.job_id)),
             created_at=artifact.created_at,
             expires_at=artifact.expires_at,
             row=artifact,

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -119,6 +119,18 @@ class Artifacts:
         if artifact is None or artifact.organization_id != organization_id:
             raise NotFound("This organization has no such artifact.")
         return _unexpired(artifact)
+
+    async def of_jobs(self, organization_id: UUID, job_ids: Sequence[UUID]) -> Sequence[Artifact]:
+        """What the organization's jobs made, oldest first."""
+        query = artifacts_of(organization_id).where(Artifact.job_id.in_(job_ids))
+        async with self._database.read() as session:
+            return (await session.scalars(query.order_by(Artifact.created_at, Artifact.id))).all()
+
+    async def among(self, organization_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Artifact]:
+        """Those of the ids that are artifacts of the organization, which have not expired."""
+        query = artifacts_of(organization_id).where(Artifact.id.in_(ids))
+        async with self._database.read() as session:
+            return {artifact.id: artifact for artifact in await session.scalars(query)}
 
     async def linked(self, id: UUID, name: str, expires: str, signature: str) -> Artifact:
         """The artifact behind a link.

@@ -30,6 +30,8 @@ class WorkerStatus:
     """The worker's resident memory when it was last looked at; 0 where there is no worker."""
     restarts: int
     """How often the worker was started again after it had ended by itself or had to be killed."""
+    load_s: float | None
+    """How long the last cold start took, until the worker could be called; None before the first."""
     last_error: str | None
     """Why the worker last failed to start or ended before its time; for operators, not for callers."""
 
@@ -62,4 +64,8 @@ class Compute(Protocol):
 
     def status(self) -> list[WorkerStatus]:
         """One entry for each function that was called since the start."""
+        ...
+
+    def log(self, function: str) -> str:
+        """The end of what a function's workers printed, by its name; empty where they printed nothing."""
         ...

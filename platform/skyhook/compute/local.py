@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from skyhook.compute.backend import WorkerStatus
 from skyhook.compute.environment import Environments
+from skyhook.compute.log import end_of_log, log_path
 from skyhook.compute.runner import FunctionRunner
 from skyhook.compute.signature import Signature, signature_of
 from skyhook.configuration import Configuration
@@ -61,6 +62,10 @@ class LocalCompute:
     def status(self) -> list[WorkerStatus]:
         """One entry for each function that was called since the start."""
         return [runner.status() for runner in self._runners.values()]
+
+    def log(self, function: str) -> str:
+        """The end of what a function's workers printed, by its name; empty where they printed nothing."""
+        return end_of_log(log_path(self._data, function))
 
     def _route(self, method: Callable[..., Any]) -> tuple[FunctionRunner, Signature]:
         spec = spec_of(method)

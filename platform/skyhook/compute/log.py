@@ -8,6 +8,25 @@ from pathlib import Path
 
 LOG_BYTES = 4 << 20
 """A log is moved aside beyond this size; one older part is kept."""
+END_BYTES = 64 << 10
+"""How much of a log is shown."""
+
+
+def log_path(data: Path, function: str) -> Path:
+    """Where the log of a function lies, by its name."""
+    return data / "logs" / f"function-{function.replace(':', '.')}.log"
+
+
+def end_of_log(path: Path) -> str:
+    """The last 64 KiB of a log, from the beginning of a line; empty where there is none."""
+    try:
+        with path.open("rb") as log:
+            size = log.seek(0, os.SEEK_END)
+            log.seek(max(size - END_BYTES, 0))
+            text = log.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+    return text.partition("\n")[2] if size > END_BYTES else text
 
 
 def open_log(path: Path) -> int:

@@ -17,7 +17,7 @@ from skyhook.compute.calls import StreamCall, UnaryCall
 from skyhook.compute.dispatcher import Dispatcher
 from skyhook.compute.environment import Environments
 from skyhook.compute.isolation import GIB, resident_bytes
-from skyhook.compute.log import limit_log
+from skyhook.compute.log import limit_log, log_path
 from skyhook.compute.process import WorkerProcess
 from skyhook.compute.signature import Signature
 from skyhook.errors import SkyhookError
@@ -50,7 +50,7 @@ class FunctionRunner:
         self._spec = spec
         self._environments = environments
         self._data = data
-        self._log = data / "logs" / f"function-{spec.name.replace(':', '.')}.log"
+        self._log = log_path(data, spec.name)
         self._loop = asyncio.get_running_loop()
         self._dispatcher = Dispatcher(spec.name, spec.concurrency)
         self._ids = itertools.count()
@@ -66,6 +66,8 @@ class FunctionRunner:
         self._load_traceback = ""
         self._killed_for: KillCause | None = None
         self._rss_bytes = 0
+        self._started_at = 0.0
+        self._load_s: float | None = None
 
     async def call(self, signature: Signature, argument: Any, timeout_s: float | None) -> Any:
         """Runs a method and returns its result."""
@@ -108,6 +110,7 @@ class FunctionRunner:
             queued=self._dispatcher.queued,
             rss_bytes=self._rss_bytes,
             restarts=self._restarts,
+            load_s=self._load_s,
             last_error=self._last_error,
         )
 
@@ -166,15 +169,15 @@ class FunctionRunner:
         module = self._spec.name.partition(":")[0]
         environment = await self._environments.provide(module, self._spec.requirements)
         self._load_traceback, self._killed_for = "", None
+        self._started_at = self._loop.time()
         self._worker = worker = WorkerProcess(self._receive)
         await worker.start(self._spec, environment, data=self._data, log=self._log)
         self._restarts += self._ended_early
         self._ended_early = False
         exit_code = asyncio.create_task(worker.wait())
         try:
-            started_at = self._loop.time()
             while not exit_code.done():
-                self._watch(worker, started_at)
+                self._watch(worker)
                 await asyncio.wait([exit_code], timeout=TICK_S)
         finally:
             worker.kill()
@@ -187,10 +190,11 @@ class FunctionRunner:
             self._load_traceback = reply.traceback
         elif self._worker is not None:
             self._loaded = True
+            self._load_s = self._loop.time() - self._started_at
             self._failed_starts = 0
             self._dispatcher.attach(self._worker.send)
 
-    def _watch(self, worker: WorkerProcess, started_at: float) -> None:
+    def _watch(self, worker: WorkerProcess) -> None:
         """Kills the worker where it breaks a limit or is not needed any more."""
         now = self._loop.time()
         limit_log(self._log)
@@ -200,7 +204,7 @@ class FunctionRunner:
         if self._rss_bytes > self._spec.memory_gib * GIB:
             self._kill(worker, "memory")
         elif not self._loaded:
-            if now - started_at > LOAD_TIMEOUT_S:
+            if now - self._started_at > LOAD_TIMEOUT_S:
                 self._kill(worker, "load")
         elif self._dispatcher.stop_overdue(now):
             self._kill(worker, "timeout")

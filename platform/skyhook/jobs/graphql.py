@@ -14,14 +14,13 @@ import strawberry
 from sqlalchemy import Select, select
 
 from skyhook.artifacts.graphql import Artifact
-from skyhook.artifacts.models import Artifact as StoredArtifact
 from skyhook.graphql.connections import Connection, Order, Page, paginate
 from skyhook.graphql.context import Context, Info
 from skyhook.graphql.ids import ByUuid, node_id, node_uuid
 from skyhook.graphql.nodes import GlobalID, Node
 from skyhook.graphql.scalars import JSON, BigInt
 from skyhook.jobs import models
-from skyhook.jobs.service import Wishes
+from skyhook.jobs.service import Wishes, jobs_of
 from skyhook.operations.run import Asked
 from skyhook.scopes import JOBS_READ, JOBS_WRITE
 
@@ -67,12 +66,16 @@ class Job(ByUuid, Node):
     priority: JobPriority
     progress: float = strawberry.field(description="From 0 to 1.")
     stage: str = strawberry.field(description="What it does now.")
+    request: JSON | None = strawberry.field(
+        description="What was asked for, as it is stored: files by their UUID, defaults left out."
+    )
     result: JSON | None = strawberry.field(description="What it gave; its files are in `artifacts`.")
     error: JobError | None
     held: BigInt = strawberry.field(description="Nano-dollars: the most that it can cost.")
     cost: BigInt = strawberry.field(description="Nano-dollars: what it cost so far, or in the end.")
     batch_id: strawberry.ID | None = strawberry.field(description="The id of its JobBatch.")
     retry_of_id: strawberry.ID | None = strawberry.field(description="The id of the Job that it repeats.")
+    runs: int = strawberry.field(description="How often it was begun: more than once after a crash.")
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -91,12 +94,14 @@ class Job(ByUuid, Node):
             priority=JobPriority(job.priority),
             progress=job.progress,
             stage=job.stage,
+            request=msgspec.json.decode(job.request) if job.request else None,
             result=None if job.result is None else msgspec.json.decode(job.result),
             error=_error(job),
             held=cast("BigInt", job.held),
             cost=cast("BigInt", job.cost),
             batch_id=_global_id("JobBatch", job.batch_id),
             retry_of_id=_global_id("Job", job.retry_of),
+            runs=job.runs,
             created_at=job.created_at,
             started_at=job.started_at,
             ended_at=job.ended_at,
@@ -211,11 +216,8 @@ class JobsQuery:
     ) -> Connection[Job]:
         """A page of jobs."""
         info.context.caller.require(JOBS_READ)
-        query = _jobs(info)
-        if state is not None:
-            query = query.where(models.Job.state == state.value)
-        if operation is not None:
-            query = query.where(models.Job.operation == operation)
+        wanted = None if state is None else models.JobState(cast("str", state.value))
+        query = jobs_of(info.context.caller.organization_id, wanted, operation)
         return await _page(info, query, Page(first, after, last, before))
 
 
@@ -287,7 +289,7 @@ async def submit_job(info: Info, asked: Asked, options: JobOptions | None) -> Jo
 
 
 def _jobs(info: Info) -> Select[Any]:
-    return select(models.Job).where(models.Job.organization_id == info.context.caller.organization_id)
+    return jobs_of(info.context.caller.organization_id)
 
 
 async def _page(info: Info, query: Select[Any], page: Page) -> Connection[Job]:
@@ -302,28 +304,15 @@ async def _load_positions(context: Context, ids: list[UUID]) -> list[int | None]
 
 
 async def _load_previews(context: Context, ids: list[UUID]) -> list[str | None]:
-    query = select(models.Job.id, models.Job.preview).where(
-        models.Job.id.in_(ids), models.Job.organization_id == context.caller.organization_id
-    )
-    async with context.services.database.read() as session:
-        found = {row[0]: row[1] for row in await session.execute(query)}
+    found = await context.services.jobs.previews(context.caller.organization_id, ids)
     return [_data_uri(found.get(one)) for one in ids]
 
 
 async def _load_artifacts(context: Context, ids: list[UUID]) -> list[list[Artifact]]:
     found: dict[UUID, list[Artifact]] = {one: [] for one in ids}
-    query = (
-        select(StoredArtifact)
-        .where(
-            StoredArtifact.job_id.in_(ids),
-            StoredArtifact.organization_id == context.caller.organization_id,
-        )
-        .order_by(StoredArtifact.created_at, StoredArtifact.id)
-    )
-    async with context.services.database.read() as session:
-        for row in await session.scalars(query):
-            if row.job_id is not None:
-                found[row.job_id].append(Artifact.of(row))
+    for row in await context.services.artifacts.of_jobs(context.caller.organization_id, ids):
+        if row.job_id is not None:
+            found[row.job_id].append(Artifact.of(row))
     return [found[one] for one in ids]
 
 

@@ -59,6 +59,7 @@ class Job(Identified, Base):
         ),
         Index("ix_jobs_newest", "organization_id", "created_at", "id"),
         Index("ix_jobs_state", "organization_id", "state", "created_at", "id"),
+        Index("ix_jobs_operation", "organization_id", "operation", "created_at", "id"),
         Index("ix_jobs_batch", "batch_id"),
         Index(
             "ix_jobs_waiting",

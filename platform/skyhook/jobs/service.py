@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -211,6 +211,24 @@ class Jobs:
         async with self._database.read() as session:
             return {row[0]: row[1] for row in await session.execute(query)}
 
+    async def under_way(self, organization_id: UUID) -> dict[JobState, int]:
+        """How many of the organization's jobs wait, and how many run."""
+        query = (
+            select(Job.state, func.count())
+            .where(Job.organization_id == organization_id, Job.state.in_((JobState.QUEUED, JobState.RUNNING)))
+            .group_by(Job.state)
+        )
+        async with self._database.read() as session:
+            counted = {row[0]: row[1] for row in await session.execute(query)}
+        return {state: counted.get(state, 0) for state in (JobState.RUNNING, JobState.QUEUED)}
+
+    async def previews(self, organization_id: UUID, job_ids: Sequence[UUID]) -> dict[UUID, bytes]:
+        """The latest preview, a small JPEG, of those of the organization's jobs that have one."""
+        query = select(Job.id, Job.preview).where(Job.id.in_(job_ids), Job.organization_id == organization_id)
+        async with self._database.read() as session:
+            rows = await session.execute(query)
+            return {job_id: preview for job_id, preview in rows if preview is not None}
+
     async def create_batch(self, caller: Caller, name: str) -> JobBatch:
         """A batch to submit jobs in. Raises InvalidInput."""
         if not 1 <= len(name) <= 200 or not name.isprintable():
@@ -285,6 +303,18 @@ class Jobs:
             keep_s=round(wishes.keep.total_seconds()),
             created_at=at,
         )
+
+
+def jobs_of(
+    organization_id: UUID, state: JobState | None = None, operation: str | None = None
+) -> Select[Job]:
+    """Selects the organization's jobs: all, or those in a state, or of an operation."""
+    query = select(Job).where(Job.organization_id == organization_id)
+    if state is not None:
+        query = query.where(Job.state == state)
+    if operation is not None:
+        query = query.where(Job.operation == operation)
+    return query
 
 
 def spec_of(operation: Operation) -> JobSpec:
