@@ -44,6 +44,16 @@ class Input:
     """The media types of a file."""
 
     @property
+    def is_code(self) -> bool:
+        """Whether letters of one width are better: JSON, and what has several lines at first."""
+        return self.kind == "json" or "\n" in self.value
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it gets a line of its own."""
+        return self.kind in ("long", "lines", "json", "file")
+
+    @property
     def rows(self) -> int:
         """How many lines a field of several lines shows at first."""
         return min(ROWS, max(2, self.value.count("\n") + 1))
@@ -70,7 +80,7 @@ def _input(example: ReadExample, variable: Variable, models: Sequence[CatalogueM
     if accept:
         kind = "file"
     elif variable.name == example.example.model and models:
-        kind, options = "choice", [(model.name, f"{model.title} ({model.source})") for model in models]
+        kind, options = "choice", [(model.name, model.title) for model in models]
     elif variable.choices:
         kind, options = "choice", [(choice, choice) for choice, _ in variable.choices]
     if kind == "choice":

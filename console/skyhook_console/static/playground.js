@@ -121,12 +121,18 @@ function clear() {
   find("say").focus();
 }
 
+/** The messages of the call that comes next, or of the last one while nothing is written. */
+function next() {
+  const content = find("say").value;
+  const last = messages.findLastIndex(({ role }) => role === "user");
+  if (content || last < 0) return [...messages, { role: "user", content: content || earlier.at(-1).content }];
+  return messages.slice(0, last + 1);
+}
+
 /* The same call, written down. */
 function write() {
   const variables = glimpse(form);
-  if (conversation) {
-    variables[conversation] = [...messages, { role: "user", content: find("say").value || earlier.at(-1).content }];
-  }
+  if (conversation) variables[conversation] = next();
   const address = `${location.origin}/graphql`;
   const call = { address, document: source, variables, kind, text, job };
   find("document").textContent = { graphql: source, curl: curl(call), python: httpx(call) }[way];

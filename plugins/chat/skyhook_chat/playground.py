@@ -44,10 +44,10 @@ PLAYGROUND = (
         conversation="messages",
     ),
     Example(
-        slug="complete",
-        title="Complete a prompt",
-        description="One whole answer, with its tokens and what they cost.",
-        document="""mutation Complete(
+        slug="extract",
+        title="Extract fields as JSON",
+        description="One whole answer to a prompt, with its tokens and what they cost.",
+        document="""mutation Extract(
   $prompt: String!
   $model: String
   $temperature: Float! = 1
@@ -70,11 +70,10 @@ PLAYGROUND = (
   }
 }""",
         variables={
-            "prompt": "Name three things that live in the sea.",
+            "prompt": 'Give the name and the city as JSON: "Ada Lovelace lives in London."',
             "model": "skyhook-small",
-            "temperature": 0.7,
+            "temperature": 0,
             "maxTokens": 120,
-            "seed": "7",
         },
         text="chatComplete.text",
         model="model",
