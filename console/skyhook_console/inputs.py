@@ -82,7 +82,7 @@ def _input(example: ReadExample, variable: Variable, models: Sequence[CatalogueM
     elif variable.name == example.example.model and models:
         kind, options = "choice", [(model.name, model.title) for model in models]
     elif variable.choices:
-        kind, options = "choice", [(choice, choice) for choice, _ in variable.choices]
+        kind, options = "choice", [(choice, _title(choice, said)) for choice, said in variable.choices]
     if kind == "choice":
         if value and value not in [option for option, _ in options]:
             options.append((value, value))
@@ -91,13 +91,17 @@ def _input(example: ReadExample, variable: Variable, models: Sequence[CatalogueM
     return Input(
         variable.name,
         label(variable.name),
-        " ".join([variable.description, *(f"`{name}`: {said}" for name, said in variable.choices if said)]),
+        variable.description,
         kind,
         value,
         variable.is_required,
         options,
         accept,
     )
+
+
+def _title(choice: str, said: str) -> str:
+    return f"{choice} ({said.rstrip('.')})" if said else choice
 
 
 def _shape(variable: Variable) -> tuple[Kind, str]:

@@ -15,6 +15,7 @@ RUN = """axe.run().then(({violations}) => violations.map(
   ({id, help, nodes}) => `${id}: ${help}: ${nodes.map((node) => node.html).join(" ")}`))"""
 PAGES = [
     "", "/keys", "/keys/new", "/usage", "/plugins", "/plugins/probe", "/members", "/audit", "/organization",
+    "/playground", "/playground/chat/talk", "/playground/imagine/edit",
 ]  # fmt: skip
 
 

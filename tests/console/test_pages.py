@@ -100,6 +100,8 @@ def test_usage_of_a_wrong_period_or_group_is_refused(client: httpx.Client, query
         "/keys",
         "/keys/new",
         "/usage?days=90",
+        "/playground",
+        "/playground/chat/talk",
         "/plugins",
         "/plugins/chat",
         "/members",

@@ -37,6 +37,7 @@ async function answerTo(variables, place) {
   const controller = new AbortController();
   const answer = new Answer(place, { text, isStream, isProse: Boolean(conversation) });
   const cut = isStream ? "Stopped. What had come until then is charged." : "Stopped. It costs nothing.";
+  answer.element.scrollIntoView({ block: "nearest" });
   stop.textContent = job ? "Cancel the job" : "Stop";
   stop.disabled = false;
   busy({ end: () => controller.abort() });
