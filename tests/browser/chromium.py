@@ -86,6 +86,17 @@ class Chromium:
             "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False
         )
 
+    def be_offline(self, offline: bool) -> None:
+        """Loses the connection, or has it again."""
+        self._call("Network.enable")
+        self._call(
+            "Network.emulateNetworkConditions",
+            offline=offline,
+            latency=0,
+            downloadThroughput=-1,
+            uploadThroughput=-1,
+        )
+
     def tab_to(self, selector: str) -> None:
         """Presses Tab until an element has the focus, as somebody without a mouse does."""
         for _ in range(TABS):

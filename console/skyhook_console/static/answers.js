@@ -100,7 +100,7 @@ export class Answer {
     const took = performance.now() - this.began;
     const figures = [
       this.first && this.isStream && ["First part", seconds(this.first - this.began)],
-      ["Whole", seconds(took)],
+      ["All", seconds(took)],
       this.cost !== undefined && ["Cost", dollars(this.cost)],
       this.requestId && ["Request", make("code", { textContent: this.requestId })],
     ].filter(Boolean);
