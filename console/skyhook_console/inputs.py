@@ -42,6 +42,8 @@ class Input:
     """What can be chosen: the value, and how it is called."""
     accept: str = ""
     """The media types of a file."""
+    sample: str = ""
+    """The name of the file that is used where there is no other."""
 
     @property
     def is_code(self) -> bool:
@@ -97,6 +99,7 @@ def _input(example: ReadExample, variable: Variable, models: Sequence[CatalogueM
         variable.is_required,
         options,
         accept,
+        example.example.samples.get(variable.name, "").rpartition("/")[2],
     )
 
 

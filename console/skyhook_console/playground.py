@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import json
+import mimetypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,23 +48,40 @@ async def example_page(visit: Visit, slug: str, name: str, example: str) -> Resp
     """One example: a form for its variables, and the place of its answers."""
     visit, caller = visit.at(slug, ACCOUNT_READ)
     services = visit.services
-    plugin = next((one for one in services.plugins.loaded if one.name == name), None)
-    others = services.plugins.examples.get(name, ())
-    read = next((one for one in others if one.example.slug == example), None)
-    if plugin is None or read is None:
-        raise NotFound("There is nothing of this name to be tried.")
+    read = _find(services, name, example)
     models = await services.catalogue.list(name)
     return visit.page(
         "playground_example.html",
-        plugin=plugin,
+        plugin=next(plugin for plugin in services.plugins.loaded if plugin.name == name),
         read=read,
         example=read.example,
-        others=others,
+        others=services.plugins.examples[name],
         inputs=inputs_of(read, models),
         earlier=json.dumps(_conversation(read)),
         is_on=name not in caller.disabled_plugins,
         lacks=_lacks(services, caller, read),
     )
+
+
+@get("/o/{slug:str}/playground/{name:str}/{example:str}/{variable:str}")
+async def sample_file(visit: Visit, slug: str, name: str, example: str, variable: str) -> Response[bytes]:
+    """The file that an example begins with where the organization has none."""
+    visit, _ = visit.at(slug, ACCOUNT_READ)
+    package, _, path = _find(visit.services, name, example).example.samples.get(variable, "").partition(":")
+    if not path:
+        raise NotFound("There is no sample of this name.")
+    file = importlib.resources.files(package).joinpath(path)
+    headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
+    media_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    return Response(file.read_bytes(), media_type=media_type, headers=headers)
+
+
+def _find(services: Services, name: str, slug: str) -> ReadExample:
+    """A plugin's example. Raises NotFound."""
+    for read in services.plugins.examples.get(name, ()):
+        if read.example.slug == slug:
+            return read
+    raise NotFound("There is nothing of this name to be tried.")
 
 
 def _conversation(read: ReadExample) -> list[Any]:
@@ -78,4 +97,4 @@ def _lacks(services: Services, caller: Caller, read: ReadExample) -> str | None:
     return next((scope for scope in needed if not caller.has_scope(scope)), None)
 
 
-HANDLERS: list[Any] = [playground_page, example_page]
+HANDLERS: list[Any] = [playground_page, example_page, sample_file]

@@ -113,6 +113,18 @@ def test_a_job_is_watched_and_its_pictures_are_seen(visitor: Chromium, server: S
     visitor.wait("document.querySelector('[name=image]').selectedOptions[0].text === 'picture-1.png'")
 
 
+def test_a_sample_is_used_where_there_is_no_file(visitor: Chromium, server: Server) -> None:
+    for edge in server.graphql('{ artifacts(first: 99, mediaType: "image/") { edges { node { id } } } }')[
+        "data"
+    ]["artifacts"]["edges"]:
+        server.graphql("mutation ($id: ID!) { artifactDelete(id: $id) }", id=edge["node"]["id"])
+    open_example(visitor, server, "imagine/upscale")
+    visitor.wait("document.querySelector('[name=image]').selectedOptions[0].text.startsWith('A sample')")
+    visitor.run("document.querySelector('#run').click()")
+    visitor.wait(ANSWERED)
+    visitor.wait("document.querySelector('#answers .files img').naturalWidth === 192")
+
+
 def test_the_snippet_of_a_job_waits_for_its_end(visitor: Chromium, server: Server) -> None:
     open_example(visitor, server, "probe/work")
     assert paste(server, sys.executable, "-c", snippet(visitor, "python")).startswith("COMPLETED")

@@ -65,6 +65,15 @@ def test_models_and_files_are_chosen_among_those_there_are(client: httpx.Client)
     assert 'accept="image/*"' in field(edit, "image")
 
 
+def test_an_example_brings_a_sample_file(client: httpx.Client) -> None:
+    sample = client.get(f"{PAGE}/imagine/edit/image")
+    assert sample.headers["content-type"] == "image/png"
+    assert sample.headers["content-disposition"].startswith("attachment")
+    assert sample.content.startswith(b"\x89PNG")
+    assert client.get(f"{PAGE}/imagine/edit/prompt").status_code == 404
+    assert client.get("/console/o/other/playground/imagine/edit/image").status_code == 404
+
+
 def test_a_conversation_has_a_place_of_its_own_and_begins_with_the_examples(client: httpx.Client) -> None:
     talk = client.get(f"{PAGE}/chat/talk").text
     assert 'data-field="messages"' not in talk

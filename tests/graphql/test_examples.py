@@ -92,6 +92,7 @@ def test_a_conversation_is_a_list_of_messages() -> None:
         (SAY, {"model": "model"}, "has no variable $model"),
         (SAY, {"model": "times"}, "$times must be a String"),
         (SAY, {"files": {"words": "image/"}}, "$words must be an ID"),
+        (SAY, {"samples": {"words": "p:x.png"}}, "$words has a sample, and takes no artifact"),
         (SAY, {"conversation": "words"}, "$words must be a list of objects"),
         (WORK, {"document": WORK.document.replace("{ id }", "{ state }")}, "must ask for the `id`"),
         (WORK, {"document": WORK.document[:-1] + "__typename }"}, "asks for nothing else"),

@@ -149,6 +149,7 @@ def test_a_sound_plugin_passes_every_check(sound: Subject) -> None:
             {"playground": (replace(FORECAST, variables={}),)},
             "example forecast: Variable '$place'",
         ),
+        ("playground", {"playground": (replace(FORECAST, samples={"place": "p:x"}),)}, "has no file at p:x"),
         ("models", {"models": (Model("m", "M", "sound_weather:nothing", "small"),)}, "has no files"),
         ("models", {"models": (Model("m", "M", "no_such_package:x", "small"),)}, "has no files"),
         ("migrations", {"migrations": None}, "go together"),

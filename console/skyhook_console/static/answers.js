@@ -25,10 +25,12 @@ const local = (address) => {
   return pathname.startsWith("/artifacts/") ? pathname + search : address;
 };
 
+const isLink = (text) => typeof text === "string" && /^https?:\/\//.test(text) && URL.canParse(text);
+
 function* walk(value) {
   if (typeof value === "string" && value.startsWith("data:image/")) yield { image: value };
   if (typeof value !== "object" || value === null) return;
-  if (typeof value.url === "string" && typeof value.mediaType === "string") yield { artifact: value };
+  if (isLink(value.url) && typeof value.mediaType === "string") yield { artifact: value };
   else for (const inner of Object.values(value)) yield* walk(inner);
 }
 

@@ -11,7 +11,8 @@ export class Failure extends Error {
 
 const lost = (text) => new Failure({ message: text, extensions: { code: "CONNECTION_LOST" } });
 
-async function reach(address, options) {
+/** Fetches an address. Raises a Failure where nothing answers. */
+export async function reach(address, options) {
   try {
     return await fetch(address, options);
   } catch (error) {

@@ -1,5 +1,5 @@
 // The form of an example: from its fields to the variables of the document.
-import { ask, upload } from "./calls.js";
+import { ask, reach, upload } from "./calls.js";
 
 const FILES = `query Files($mediaType: String!) {
   artifacts(first: 20, mediaType: $mediaType) { edges { node { id name } } }
@@ -93,7 +93,8 @@ async function offer(organization, select) {
   const variables = { mediaType: select.dataset.accept };
   for await (const { data } of ask(organization, FILES, variables)) {
     const found = data.artifacts.edges.map(({ node }) => option(node));
-    select.replaceChildren(...(found.length ? found : [new Option("None of your files fits: upload one", "")]));
+    const none = select.dataset.sample ? `A sample, ${select.dataset.sample}` : "None of your files fits: upload one";
+    select.replaceChildren(...(found.length ? found : [new Option(none, "")]));
   }
 }
 
@@ -108,20 +109,31 @@ export function prepareFiles(form, changed) {
   for (const input of form.querySelectorAll("[data-upload]")) {
     input.addEventListener("change", async () => {
       const [file] = input.files;
-      if (!file) return;
-      const select = document.getElementById(input.dataset.upload);
-      select.setAttribute("aria-busy", "true");
-      tell(form, select.name, "");
-      try {
-        const artifact = await upload(organization, file);
-        select.prepend(option(artifact));
-        for (const one of [...select.options]) if (!one.value) one.remove();
-        select.value = artifact.id;
-      } catch (failure) {
-        tell(form, select.name, failure.message);
-      }
-      select.removeAttribute("aria-busy");
+      if (file) await store(form, document.getElementById(input.dataset.upload), file);
       changed();
     });
   }
+}
+
+/** Stores the samples of the fields for which no file is chosen. */
+export async function storeSamples(form) {
+  for (const select of form.querySelectorAll("select[data-sample]")) {
+    if (select.value) continue;
+    const response = await reach(`${location.pathname}/${select.name}`);
+    if (response.ok) await store(form, select, new File([await response.blob()], select.dataset.sample));
+  }
+}
+
+async function store(form, select, file) {
+  select.setAttribute("aria-busy", "true");
+  tell(form, select.name, "");
+  try {
+    const artifact = await upload(form.dataset.organization, file);
+    select.prepend(option(artifact));
+    for (const one of [...select.options]) if (!one.value) one.remove();
+    select.value = artifact.id;
+  } catch (failure) {
+    tell(form, select.name, failure.message);
+  }
+  select.removeAttribute("aria-busy");
 }

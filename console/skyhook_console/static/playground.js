@@ -1,7 +1,7 @@
 // The page of an example: runs what its form holds, shows what comes, and writes the same call down.
 import { Answer, at, make } from "./answers.js";
 import { ask } from "./calls.js";
-import { glimpse, prepareFiles, read, tell } from "./form.js";
+import { glimpse, prepareFiles, read, storeSamples, tell } from "./form.js";
 import { cancel, watch } from "./jobs.js";
 import { curl, httpx } from "./snippets.js";
 
@@ -70,6 +70,14 @@ async function answerTo(variables, place) {
 
 async function submit() {
   if (under || !mayRun) return;
+  try {
+    await storeSamples(form);
+  } catch (failure) {
+    answers.replaceChildren();
+    new Answer(answers).fail(failure);
+    return;
+  }
+  write();
   const variables = read(form);
   if (!variables) return;
   answers.replaceChildren();

@@ -94,11 +94,20 @@ def reaches_operations(subject: Subject) -> Iterator[str]:
 
 
 def can_be_tried(subject: Subject) -> Iterator[str]:
-    """Every example of its playground is a document and variables that fit the schema."""
+    """Every example of its playground fits the schema, and its sample files are there."""
     try:
         examples(compose(CORE, [subject.plugin]), subject.plugin)
     except Untriable as error:
         yield error.problem
+    for example in subject.plugin.playground:
+        for location in example.samples.values():
+            package, _, path = location.partition(":")
+            try:
+                is_there = importlib.resources.files(package).joinpath(path).is_file()
+            except ModuleNotFoundError:
+                is_there = False
+            if not is_there:
+                yield f"its example {example.slug} has no file at {location}"
 
 
 def ships_models(subject: Subject) -> Iterator[str]:

@@ -136,6 +136,8 @@ def _check_uses(schema: GraphQLSchema, example: Example, variables: Mapping[str,
     for name in example.files:
         if variables[name].type != "ID" or variables[name].is_list:
             raise ExampleBroken(f"${name} must be an ID to take an artifact")
+    if stray := sorted(example.samples.keys() - example.files.keys()):
+        raise ExampleBroken(f"${stray[0]} has a sample, and takes no artifact")
     if example.conversation:
         messages = variables[example.conversation]
         kind = schema.get_type(messages.type)

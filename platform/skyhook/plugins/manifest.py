@@ -135,6 +135,8 @@ class Example:
     """The variable that names a model: one of the plugin's is chosen."""
     files: Mapping[str, str] = field(default_factory=dict)
     """The variables that take an artifact, and which media types each takes, such as `image/`."""
+    samples: Mapping[str, str] = field(default_factory=dict)
+    """For variables that take an artifact, `package:path` of a file that is used where there is no other."""
     conversation: str = ""
     """The variable that takes a conversation: a list of objects with `role` and `content`. The last message
     is written in the form, the ones before it stay, and `text` is the answer to it."""

@@ -2,7 +2,8 @@
 
 from skyhook.plugin import Example
 
-PICTURE = "image/"
+PICTURE = {"image": "image/"}
+SAMPLE = {"image": "skyhook_imagine:samples/circle-above-square.png"}
 
 PLAYGROUND = (
     Example(
@@ -47,7 +48,8 @@ PLAYGROUND = (
 }""",
         variables={"prompt": "a yellow circle above a blue square", "strength": 0.8, "seed": "7"},
         model="model",
-        files={"image": PICTURE},
+        files=PICTURE,
+        samples=SAMPLE,
     ),
     Example(
         slug="upscale",
@@ -56,7 +58,32 @@ PLAYGROUND = (
         document="""mutation Enlarge($image: ID!, $factor: Int! = 2) {
   imagineUpscale(input: { image: $image, factor: $factor }) { id state held }
 }""",
-        files={"image": PICTURE},
+        files=PICTURE,
+        samples=SAMPLE,
+    ),
+    Example(
+        slug="animate",
+        title="Have a picture move",
+        description="A video that begins with a picture. It needs a model that makes video.",
+        document="""mutation Animate(
+  $image: ID!
+  $prompt: String!
+  $seconds: Float
+  $model: String! = "skyhook-scenes-video"
+  $seed: BigInt
+) {
+  imagineAnimate(
+    input: { image: $image, prompt: $prompt, seconds: $seconds, model: $model, seed: $seed }
+  ) {
+    id
+    state
+    held
+  }
+}""",
+        variables={"prompt": "a red circle moving right above a blue square", "seconds": 2, "seed": "7"},
+        model="model",
+        files=PICTURE,
+        samples=SAMPLE,
     ),
     Example(
         slug="live",
