@@ -34,6 +34,9 @@ function* walk(value) {
   else for (const inner of Object.values(value)) yield* walk(inner);
 }
 
+/** A sentence, with what it has between backticks as code. */
+const coded = (text) => text.split("`").map((part, number) => (number % 2 ? make("code", { textContent: part }) : part));
+
 /** A file where it can be looked at or heard, else a link to it. */
 export function media({ name = "file", mediaType, url }) {
   const src = local(url);
@@ -102,7 +105,7 @@ export class Answer {
     const took = performance.now() - this.began;
     const figures = [
       this.first && this.isStream && ["First part", seconds(this.first - this.began)],
-      ["All", seconds(took)],
+      ["Took", seconds(took)],
       this.cost !== undefined && ["Cost", dollars(this.cost)],
       this.requestId && ["Request", make("code", { textContent: this.requestId })],
     ].filter(Boolean);
@@ -130,7 +133,7 @@ export class Answer {
   /** What went wrong, with its code and what to do. */
   fail(failure) {
     this.waiting.remove();
-    const told = make("div", { className: "error" }, make("p", { textContent: failure.message || String(failure) }));
+    const told = make("div", { className: "error" }, make("p", {}, ...coded(failure.message || String(failure))));
     if (failure.code) told.append(make("p", {}, make("code", { textContent: failure.code })));
     if (failure.requestId) told.append(make("p", {}, make("small", { textContent: `Request ${failure.requestId}` })));
     if (failure.code === "SESSION_ENDED" || failure.code === "UNAUTHENTICATED") {

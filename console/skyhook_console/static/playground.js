@@ -58,7 +58,7 @@ async function answerTo(variables, place) {
       return answer.text || null;
     }
     const name = failure.field.split(".").pop();
-    if (name && tell(form, name, failure.message)) find(`in-${name}`)?.scrollIntoView({ block: "nearest" });
+    if (name) tell(form, name, "This was refused: the answer says why.");
     if (answer.text) answer.end();
     answer.fail(failure);
     return null;
