@@ -142,7 +142,7 @@ def test_a_sound_plugin_passes_every_check(sound: Subject) -> None:
         ("operations", {"scopes": ()}, "which is not the plugin's"),
         ("operations", {"scopes": (Scope("weather:read", ""),)}, "needs a title"),
         ("manifest", {"playground": (FORECAST, FORECAST)}, "'forecast' is declared twice"),
-        ("manifest", {"playground": (replace(FORECAST, slug="Rain!"),)}, "must be lower-case words"),
+        ("manifest", {"playground": (replace(FORECAST, slug="Rain!"),)}, "lower-case words"),
         ("manifest", {"playground": (replace(FORECAST, title=""),)}, "needs a title and a description"),
         (
             "playground",
