@@ -97,6 +97,15 @@ def test_a_conversation_is_streamed_with_its_cost_and_goes_on(visitor: Chromium,
     assert violations(visitor) == []
     visitor.run("document.querySelector('#again').click()")
     visitor.wait(f"{ENDED} && document.querySelectorAll('#answers .turn').length === 4")
+    visitor.be_offline(True)
+    visitor.type("And a key?")
+    visitor.press("Enter")
+    visitor.wait(f"{ENDED} && document.querySelector('#answers [role=alert]') !== null")
+    visitor.be_offline(False)
+    assert visitor.run("document.querySelector('#say').value") == "And a key?"
+    visitor.run("document.querySelector('#again').click()")
+    visitor.wait(f"{ENDED} && document.querySelectorAll('#answers .figures').length === 2")
+    assert visitor.run("document.querySelectorAll('#answers .turn').length") == 4
     visitor.run("document.querySelector('#clear').click()")
     assert "Nothing was said yet." in visitor.run(SHOWN)
 
@@ -106,7 +115,7 @@ def test_a_job_is_watched_and_its_pictures_are_seen(visitor: Chromium, server: S
     write(visitor, "count", "1")
     visitor.press("Enter", control=True)
     visitor.wait(ANSWERED, at_most_s=LOADING_S)
-    visitor.wait("document.querySelector('#answers .files img').naturalWidth > 0")
+    visitor.wait("document.querySelector('#answers .shown img').naturalWidth > 0")
     assert "Completed" in visitor.run(SHOWN)
     assert figures(visitor)["Cost"] == "$0.001"
     assert "/console/o/first/jobs/" in visitor.run("document.querySelector('.job a').href")
@@ -124,7 +133,7 @@ def test_a_sample_is_used_where_there_is_no_file(visitor: Chromium, server: Serv
     visitor.wait("document.querySelector('[name=image]').selectedOptions[0].text.startsWith('A sample')")
     visitor.run("document.querySelector('#run').click()")
     visitor.wait(ANSWERED)
-    visitor.wait("document.querySelector('#answers .files img').naturalWidth === 192")
+    visitor.wait("document.querySelector('#answers .shown img').naturalWidth === 192")
 
 
 def test_a_job_is_cancelled_from_its_page(visitor: Chromium, server: Server) -> None:

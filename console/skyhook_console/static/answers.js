@@ -60,7 +60,7 @@ export class Answer {
     this.waiting = make("p", { className: "waiting", ariaBusy: "true", textContent: "Asking…" });
     this.output = make(isProse ? "div" : "pre", { className: "said" });
     this.picture = null;
-    this.files = make("div", { className: "files" });
+    this.files = make("div", { className: "shown" });
     this.element = make("article", { className: "answered" }, this.waiting);
     place.append(this.element);
   }

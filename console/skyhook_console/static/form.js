@@ -61,6 +61,7 @@ export function glimpse(form) {
   const variables = {};
   for (const field of fields(form)) {
     if (field.dataset.kind === "yes") variables[field.name] = field.checked;
+    else if (field.dataset.accept && !field.value) variables[field.name] = "ARTIFACT_ID";
     else if (field.value !== "" || field.required) {
       try {
         variables[field.name] = convert[field.dataset.kind](field.value);

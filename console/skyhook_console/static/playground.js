@@ -14,10 +14,11 @@ const composer = find("composer");
 const run = find("run");
 const stop = find("stop");
 const earlier = JSON.parse(form.dataset.earlier);
-let messages = earlier.slice(0, -1);
+let messages = [];
 let way = "graphql";
 let under = null; // what runs: how to end it
 
+const NEAR = 40; // the end of a conversation, in pixels: who reads there is taken along
 const isStream = kind === "subscription";
 const mayRun = !run.disabled;
 
@@ -43,7 +44,9 @@ async function answerTo(variables, place) {
   busy({ end: () => controller.abort() });
   try {
     for await (const part of ask(organization, source, variables, { stream: isStream, signal: controller.signal })) {
+      const isAtEnd = answers.scrollHeight - answers.scrollTop - answers.clientHeight < NEAR;
       answer.take(part);
+      if (isAtEnd) answers.scrollTop = answers.scrollHeight;
     }
     if (job) {
       const { id } = at(answer.last, job);
@@ -85,14 +88,30 @@ async function submit() {
 }
 
 /* Conversations: what was said before goes with each call. */
-const said = (role, content) => make("article", { className: `turn ${role}` }, make("h3", { className: "hidden", textContent: role }), content);
+function said({ role, content }) {
+  const turn = make("article", { className: `turn ${role}` }, make("h3", { className: "hidden", textContent: role }));
+  if (content) turn.append(make("p", { className: "said", textContent: content }));
+  return turn;
+}
+
+/** The conversation as the example has it, without its last message, which is to be sent. */
+function begin() {
+  messages = earlier.slice(0, -1);
+  answers.replaceChildren(...messages.map(said));
+  if (!messages.length) {
+    const nothing = make("p", { className: "empty", textContent: "Nothing was said yet." });
+    nothing.dataset.empty = "";
+    answers.append(nothing);
+  }
+  busy(null);
+}
 
 async function say(content) {
   const variables = read(form);
   if (under || !mayRun || !variables || !content.trim()) return;
-  answers.querySelector("[data-empty]")?.remove();
-  const asked = said("user", make("p", { className: "said", textContent: content }));
-  const turn = said("assistant", "");
+  for (const gone of answers.querySelectorAll("[data-empty], .failed")) gone.remove();
+  const asked = said({ role: "user", content });
+  const turn = said({ role: "assistant" });
   answers.append(asked, turn);
   const before = messages;
   messages = [...messages, { role: "user", content }];
@@ -102,6 +121,7 @@ async function say(content) {
     // It was not answered: what was written is there to be sent again.
     messages = before;
     asked.remove();
+    turn.classList.add("failed");
     find("say").value = content;
   } else {
     messages = [...messages, { role: "assistant", content: answer }];
@@ -112,6 +132,8 @@ async function say(content) {
 }
 
 async function again() {
+  if (!read(form)) return;
+  for (const failed of answers.querySelectorAll(".failed")) failed.remove();
   const last = messages.findLastIndex(({ role }) => role === "user");
   const { content } = messages[last];
   const draft = find("say").value;
@@ -122,10 +144,7 @@ async function again() {
 }
 
 function clear() {
-  messages = earlier.slice(0, -1);
-  answers.replaceChildren(make("p", { className: "empty", textContent: "Nothing was said yet." }));
-  answers.firstChild.dataset.empty = "";
-  busy(null);
+  begin();
   write();
   find("say").focus();
 }
@@ -179,6 +198,7 @@ document.addEventListener("keydown", (event) => {
   else submit();
 });
 if (composer) {
+  begin();
   find("say").value = earlier.at(-1).content;
   find("say").addEventListener("input", write);
   composer.addEventListener("submit", (event) => {
