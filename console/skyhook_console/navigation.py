@@ -9,6 +9,7 @@ from skyhook.accounts.models import Member
 
 PAGES = (
     ("", "Overview"),
+    ("/playground", "Playground"),
     ("/keys", "Keys"),
     ("/usage", "Usage"),
     ("/billing", "Billing"),

@@ -17,7 +17,7 @@ from skyhook.accounts.graphql import AccountsMutation, AccountsQuery
 from skyhook.artifacts.graphql import ArtifactsMutation, ArtifactsQuery
 from skyhook.billing.graphql import BillingQuery
 from skyhook.graphql.routes import graphql_routes
-from skyhook.graphql.schema import Fields, SchemaError, compose
+from skyhook.graphql.schema import Fields, SchemaError, compose, examples
 from skyhook.health import health_routes
 from skyhook.http.routes import artifact_routes, plugin_routes
 from skyhook.jobs.graphql import JobsMutation, JobsQuery, JobsSubscription
@@ -52,10 +52,15 @@ def load_plugins() -> PluginHost:
 
 
 def compose_schema(host: PluginHost) -> strawberry.Schema:
-    """The schema of the core and the loaded plugins; a plugin that does not fit is noted as broken."""
+    """The schema of the core and the loaded plugins; a plugin that does not fit is noted as broken.
+
+    The host gets what can be tried of each plugin, as the schema has it.
+    """
     while True:
         try:
-            return compose(CORE, host.loaded)
+            schema = compose(CORE, host.loaded)
+            host.examples = {plugin.name: examples(schema, plugin) for plugin in host.loaded}
+            return schema
         except SchemaError as error:
             if error.plugin is None:
                 raise

@@ -32,6 +32,7 @@ from skyhook.plugins.configuring import plugin_settings
 from skyhook.plugins.manifest import (
     API,
     AskSpec,
+    Example,
     JobSpec,
     Meter,
     Model,
@@ -65,6 +66,7 @@ __all__ = [
     "Connection",
     "Context",
     "Database",
+    "Example",
     "Forbidden",
     "FunctionReported",
     "GlobalID",

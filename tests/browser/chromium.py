@@ -66,9 +66,9 @@ class Chromium:
         self._call("Page.navigate", url=url)
         self.wait("document.readyState === 'complete'")
 
-    def wait(self, condition: str) -> None:
+    def wait(self, condition: str, *, at_most_s: float = START_S) -> None:
         """Waits until an expression is true."""
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + at_most_s
         while not self.run(condition):
             assert time.monotonic() < deadline, f"{condition} does not come true"
             time.sleep(0.05)
@@ -86,6 +86,21 @@ class Chromium:
         self._call(
             "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False
         )
+
+    def be_offline(self, offline: bool) -> None:
+        """Loses the connection, or has it again."""
+        self._call("Network.enable")
+        self._call(
+            "Network.emulateNetworkConditions",
+            offline=offline,
+            latency=0,
+            downloadThroughput=-1,
+            uploadThroughput=-1,
+        )
+
+    def forget(self) -> None:
+        """Loses every cookie, and so every login."""
+        self._call("Network.clearBrowserCookies")
 
     def tab_to(self, selector: str) -> None:
         """Presses Tab until an element has the focus, as somebody without a mouse does."""

@@ -18,6 +18,7 @@ PAGES = [
     "/billing/statement", "/billing/prices", "/billing/payments", "/plugins", "/plugins/probe", "/members",
     "/audit", "/organization",
     "/jobs", "/files", "/functions", "/functions/probe_functions:Probe",
+    "/playground", "/playground/chat/talk", "/playground/imagine/edit",
 ]  # fmt: skip
 
 

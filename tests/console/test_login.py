@@ -14,6 +14,8 @@ PAGES = [
     "",
     "/keys",
     "/keys/new",
+    "/playground",
+    "/playground/probe/words",
     "/usage",
     "/usage.csv",
     "/billing",

@@ -100,6 +100,8 @@ def test_a_wrong_form_is_shown_again_with_what_was_written(
         "/billing/statement",
         "/billing/prices",
         "/billing/payments",
+        "/playground",
+        "/playground/chat/talk",
         "/plugins",
         "/plugins/chat",
         "/jobs",

@@ -20,7 +20,7 @@ from sqlalchemy import Column, Integer, MetaData, String, Table
 from skyhook.conformance.running import CHECKS, judge
 from skyhook.conformance.subject import Subject
 from skyhook.plugins.host import PluginHost
-from skyhook.plugins.manifest import Meter, Model, Operation, Plugin, Scope
+from skyhook.plugins.manifest import Example, Meter, Model, Operation, Plugin, Scope
 
 FUNCTIONS = """
 from msgspec import Struct
@@ -51,6 +51,14 @@ class WeatherQuery:
     async def weather_forecast(self, info: Info, place: Place) -> WeatherForecast:
         return WeatherForecast(text="sun")
 """
+FORECAST = Example(
+    slug="forecast",
+    title="Forecast",
+    description="The weather of a place.",
+    document="query Forecast($place: String!) { weatherForecast(place: $place) { text } }",
+    variables={"place": "Oslo"},
+    text="weatherForecast.text",
+)
 MIGRATION = """
 import sqlalchemy as sa
 from alembic import op
@@ -88,6 +96,7 @@ def sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Subject]:
         meters=(Meter("weather.calls", "Calls", "call", 100),),
         scopes=(Scope("weather:read", "Read the weather"),),
         models=(Model("clouds", "Clouds", "sound_weather:weights", "small"),),
+        playground=(FORECAST,),
         tables=tables,
         migrations="sound_weather:migrations",
     )
@@ -132,6 +141,15 @@ def test_a_sound_plugin_passes_every_check(sound: Subject) -> None:
         ("operations", {"operations": (Operation("weatherWarn", "weather:read"),)}, "is no root field"),
         ("operations", {"scopes": ()}, "which is not the plugin's"),
         ("operations", {"scopes": (Scope("weather:read", ""),)}, "needs a title"),
+        ("manifest", {"playground": (FORECAST, FORECAST)}, "'forecast' is declared twice"),
+        ("manifest", {"playground": (replace(FORECAST, slug="Rain!"),)}, "lower-case words"),
+        ("manifest", {"playground": (replace(FORECAST, title=""),)}, "needs a title and a description"),
+        (
+            "playground",
+            {"playground": (replace(FORECAST, variables={}),)},
+            "example forecast: Variable '$place'",
+        ),
+        ("playground", {"playground": (replace(FORECAST, samples={"place": "p:x"}),)}, "has no file at p:x"),
         ("models", {"models": (Model("m", "M", "sound_weather:nothing", "small"),)}, "has no files"),
         ("models", {"models": (Model("m", "M", "no_such_package:x", "small"),)}, "has no files"),
         ("migrations", {"migrations": None}, "go together"),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from skyhook.app import CORE
 from skyhook.conformance.subject import Subject
 from skyhook.database import Base
-from skyhook.graphql.schema import KINDS, SchemaError, compose
+from skyhook.graphql.schema import KINDS, SchemaError, Untriable, compose, examples
 from skyhook.plugins.checks import check, check_collisions
 from skyhook.plugins.errors import PluginBroken
 from skyhook.plugins.manifest import API
@@ -91,6 +91,23 @@ def reaches_operations(subject: Subject) -> Iterator[str]:
     for scope in plugin.scopes:
         if not scope.title:
             yield f"the scope {scope.name} needs a title"
+
+
+def can_be_tried(subject: Subject) -> Iterator[str]:
+    """Every example of its playground fits the schema, and its sample files are there."""
+    try:
+        examples(compose(CORE, [subject.plugin]), subject.plugin)
+    except Untriable as error:
+        yield error.problem
+    for example in subject.plugin.playground:
+        for location in example.samples.values():
+            package, _, path = location.partition(":")
+            try:
+                is_there = importlib.resources.files(package).joinpath(path).is_file()
+            except ModuleNotFoundError:
+                is_there = False
+            if not is_there:
+                yield f"its example {example.slug} has no file at {location}"
 
 
 def ships_models(subject: Subject) -> Iterator[str]:

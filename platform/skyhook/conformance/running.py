@@ -19,6 +19,7 @@ CHECKS: Mapping[str, Check] = {
     "collisions": manifest.collides_with_nobody,
     "meters": manifest.has_prices,
     "operations": manifest.reaches_operations,
+    "playground": manifest.can_be_tried,
     "descriptions": documentation.describes_its_schema,
     "documentation": documentation.says_what_it_is,
     "migrations": tables.migrates_to_its_tables,

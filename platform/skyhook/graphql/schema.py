@@ -12,6 +12,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import StrawberryObjectDefinition, has_object_definition
 from strawberry.types.field import StrawberryField
 
+from skyhook.graphql.examples import ExampleBroken, ReadExample, read
 from skyhook.graphql.inputs import prepare_inputs
 from skyhook.graphql.nodes import NodeQuery
 from skyhook.graphql.pages import check_pages, count_nodes, describe_pages
@@ -45,6 +46,10 @@ class Undocumented(SchemaError):
     """A root field or a type of a part has no description."""
 
 
+class Untriable(SchemaError):
+    """An example of a plugin's playground does not fit the schema."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fields:
     """The root fields of one part: Strawberry classes, each field of which becomes a root field."""
@@ -71,17 +76,7 @@ def compose(core: Sequence[Fields], plugins: Sequence[Plugin]) -> strawberry.Sch
 
     Parts are taken in their order: the later one of two that collide is at fault.
     """
-    parts = [NODES, *core]
-    parts += [
-        Fields(
-            plugin.name,
-            query=plugin.query,
-            mutation=plugin.mutation,
-            subscription=plugin.subscription,
-            is_plugin=True,
-        )
-        for plugin in plugins
-    ]
+    parts = [NODES, *core, *map(_fields, plugins)]
     fields: dict[tuple[Kind, str], Fields] = {}
     types: dict[str, tuple[Fields, Any]] = {}
     for part in parts:
@@ -124,10 +119,22 @@ def _definition(cls: Any) -> StrawberryObjectDefinition:
 
 def root_fields(plugin: Plugin) -> list[tuple[Kind, str, str]]:
     """The root fields that a plugin brings: of what kind, by what name, and what each does."""
-    part = Fields(plugin.name, plugin.query, plugin.mutation, plugin.subscription, is_plugin=True)
+    part = _fields(plugin)
     return [
         (kind, name, field.description or "") for kind in KINDS for name, field in _root_fields(part, kind)
     ]
+
+
+def examples(schema: strawberry.Schema, plugin: Plugin) -> list[ReadExample]:
+    """What can be tried of a plugin, read against a schema that has its fields. Raises Untriable."""
+    try:
+        return [read(schema._schema, example) for example in plugin.playground]
+    except ExampleBroken as error:
+        raise Untriable(_fields(plugin), str(error)) from error
+
+
+def _fields(plugin: Plugin) -> Fields:
+    return Fields(plugin.name, plugin.query, plugin.mutation, plugin.subscription, is_plugin=True)
 
 
 def _claim_fields(part: Fields, claimed: dict[tuple[Kind, str], Fields]) -> None:

@@ -15,6 +15,7 @@ from skyhook.plugins.settings import settings_of
 
 NAME = re.compile(r"[a-z][a-z0-9]{1,29}")
 PATH = re.compile(r"(/[a-z0-9][a-z0-9._-]*)+")
+SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 COMMANDS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 RESERVED = frozenset(
     {
@@ -71,6 +72,7 @@ def check(plugin: Plugin) -> None:
         raise PluginBroken(name, f"its commands {plugin.commands!r} are not written as package.module:group")
     settings_of(plugin)
     _check_operations(plugin)
+    _check_playground(plugin)
     _check_routes(plugin)
     for meter in plugin.meters:
         if meter.price < 0:
@@ -133,3 +135,15 @@ def _check_routes(plugin: Plugin) -> None:
         if route.scope not in scopes:
             reason = f"its route {route.path} asks for the scope {route.scope!r}, which it doesn't declare"
             raise PluginBroken(plugin.name, reason)
+
+
+def _check_playground(plugin: Plugin) -> None:
+    for example in plugin.playground:
+        if not SLUG.fullmatch(example.slug):
+            reason = (
+                f"its example {example.slug!r} must be named by lower-case words with hyphens between them"
+            )
+            raise PluginBroken(plugin.name, reason)
+        if not example.title or not example.description:
+            raise PluginBroken(plugin.name, f"its example {example.slug} needs a title and a description")
+    _require_prefix(plugin, "example", (example.slug for example in plugin.playground), "")

@@ -9,7 +9,7 @@ import strawberry
 
 from skyhook.function import spec_of
 from skyhook.graphql.context import Info
-from skyhook.graphql.scalars import BigInt
+from skyhook.graphql.scalars import JSON, BigInt
 from skyhook.plugins import manifest
 from skyhook.scopes import ACCOUNT_READ, ACCOUNT_WRITE
 
@@ -73,6 +73,17 @@ class PluginModel:
     description: str = strawberry.field(description="What it is good for.")
 
 
+@strawberry.type(description="Something of a plugin that can be tried: a GraphQL document with variables.")
+class PluginExample:
+    """An example of the manifest."""
+
+    slug: str = strawberry.field(description="Its part of the address of its page in the console.")
+    title: str = strawberry.field(description="For people.")
+    description: str = strawberry.field(description="What it shows.")
+    document: str = strawberry.field(description="GraphQL with one named operation.")
+    variables: JSON = strawberry.field(description="What to send with it, to begin with.")
+
+
 @strawberry.type(description="A product that is installed on this instance.")
 class Plugin:
     """A plugin as an organization sees it."""
@@ -88,6 +99,7 @@ class Plugin:
     scopes: list[PluginScope] = strawberry.field(description="The permissions that it brings.")
     functions: list[PluginFunction] = strawberry.field(description="What it runs in workers.")
     models: list[PluginModel] = strawberry.field(description="The models that ship with it.")
+    playground: list[PluginExample] = strawberry.field(description="What can be tried of it.")
 
 
 Name = Annotated[str, strawberry.argument(description="The plugin's name, such as chat.")]
@@ -185,6 +197,16 @@ def _loaded(info: Info, plugin: manifest.Plugin, disabled: frozenset[str]) -> Pl
             PluginModel(name=model.name, title=model.title, tier=model.tier, description=model.description)
             for model in plugin.models
         ],
+        playground=[
+            PluginExample(
+                slug=example.slug,
+                title=example.title,
+                description=example.description,
+                document=example.document,
+                variables=cast(JSON, example.variables),
+            )
+            for example in plugin.playground
+        ],
     )
 
 
@@ -201,4 +223,5 @@ def _broken(name: str, reason: str) -> Plugin:
         scopes=[],
         functions=[],
         models=[],
+        playground=[],
     )

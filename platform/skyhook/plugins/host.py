@@ -6,11 +6,15 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from skyhook.plugins.checks import check, check_collisions
 from skyhook.plugins.errors import PluginBroken
 from skyhook.plugins.manifest import Meter, Operation, Plugin, Scope
 from skyhook.plugins.settings import from_environment
+
+if TYPE_CHECKING:
+    from skyhook.graphql.examples import ReadExample
 
 GROUP = "skyhook.plugins"
 logger = logging.getLogger(__name__)
@@ -34,6 +38,8 @@ class PluginHost:
     broken: list[BrokenPlugin] = field(default_factory=list)
     operations: dict[str, tuple[Plugin, Operation]] = field(init=False, default_factory=dict)
     """Every operation by its name, with the plugin that brings it."""
+    examples: dict[str, Sequence[ReadExample]] = field(init=False, default_factory=dict)
+    """What the plugins offer to be tried, by their names: read when the schema is composed."""
 
     def __post_init__(self) -> None:
         for plugin in self.loaded:

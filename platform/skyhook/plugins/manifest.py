@@ -112,6 +112,37 @@ class WebSocketRoute:
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """Something of a plugin that can be tried in the console's playground.
+
+    The variables of its document are the fields of a form: their types say which, and the schema describes
+    them where the document uses them.
+    """
+
+    slug: str
+    """Its part of the page's address: lower-case words with hyphens between them."""
+    title: str
+    description: str
+    """One line: what it shows."""
+    document: str
+    """GraphQL with one named operation. It asks for the `id` of a Job, and for the `name`, `mediaType` and
+    `url` of an Artifact that is to be shown."""
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    """JSON: what the form holds at first. It should give a real answer as it is."""
+    text: str = ""
+    """Where the answer's text is, such as `chatComplete.text`; of a stream, what is to be appended."""
+    model: str = ""
+    """The variable that names a model: one of the plugin's is chosen."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The variables that take an artifact, and which media types each takes, such as `image/`."""
+    samples: Mapping[str, str] = field(default_factory=dict)
+    """For variables that take an artifact, `package:path` of a file that is used where there is no other."""
+    conversation: str = ""
+    """The variable that takes a conversation: a list of objects with `role` and `content`. The last message
+    is written in the form, the ones before it stay, and `text` is the answer to it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plugin:
     """A product. Building it does no I/O and runs none of the product's code."""
 
@@ -134,5 +165,7 @@ class Plugin:
     tables: MetaData | None = None
     migrations: str | None = None
     """`package:folder` of its alembic revisions."""
+    playground: tuple[Example, ...] = ()
+    """What can be tried in the console, the first thing first."""
     commands: str | None = None
     """`package.module:group` of a click group: `skyhook <plugin> ...`, imported when it is called."""

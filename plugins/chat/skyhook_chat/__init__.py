@@ -3,6 +3,7 @@
 from skyhook.plugin import AskSpec, Meter, Model, Operation, Plugin, Scope
 from skyhook_chat.asked import ChatAsk, stream
 from skyhook_chat.completions import INPUT_TOKENS, OUTPUT_TOKENS, Event
+from skyhook_chat.playground import PLAYGROUND
 from skyhook_chat.schema import ChatMutation, ChatQuery, ChatSubscription
 from skyhook_chat.scopes import COMPLETE, READ, WRITE
 from skyhook_chat.tables import Base
@@ -47,4 +48,5 @@ plugin = Plugin(
     ),
     tables=Base.metadata,
     migrations="skyhook_chat:migrations",
+    playground=PLAYGROUND,
 )

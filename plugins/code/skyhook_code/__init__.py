@@ -2,6 +2,7 @@
 
 from skyhook.plugin import Meter, Operation, Plugin, Scope
 from skyhook_code.meters import INPUT_TOKENS, OUTPUT_TOKENS, SANDBOX_MS
+from skyhook_code.playground import PLAYGROUND
 from skyhook_code.schema import CodeMutation, CodeQuery, CodeSubscription
 from skyhook_code.scopes import COMPLETE, RUN
 from skyhook_functions.chat.local import ChatModel
@@ -30,4 +31,5 @@ plugin = Plugin(
         Scope(RUN, "Run programs in the sandbox"),
         Scope(COMPLETE, "Complete code"),
     ),
+    playground=PLAYGROUND,
 )

@@ -7,6 +7,7 @@ from skyhook_functions.imagine.video_model import VideoModel
 from skyhook_imagine.films import film
 from skyhook_imagine.meters import IMAGES, UPSCALES, VIDEO_SECONDS
 from skyhook_imagine.pictures import edit, generate, upscale
+from skyhook_imagine.playground import PLAYGROUND
 from skyhook_imagine.requests import Edit, Film, Generate, Pictures, Upscale, Video
 from skyhook_imagine.schema import ImagineMutation, ImagineQuery, ImagineSubscription
 from skyhook_imagine.scopes import GENERATE, READ
@@ -53,4 +54,5 @@ plugin = Plugin(
     ),
     tables=Base.metadata,
     migrations="skyhook_imagine:migrations",
+    playground=PLAYGROUND,
 )

@@ -4,6 +4,7 @@ from skyhook.plugin import JobSpec, Meter, Operation, Plugin, Scope
 from skyhook_functions.macrohard.browser import Browser
 from skyhook_macrohard.meters import BROWSER_SECONDS, STEPS
 from skyhook_macrohard.operating import operate
+from skyhook_macrohard.playground import PLAYGROUND
 from skyhook_macrohard.requests import Result, Task
 from skyhook_macrohard.schema import MacrohardMutation, MacrohardQuery, MacrohardSubscription
 from skyhook_macrohard.scopes import OPERATE, READ
@@ -32,4 +33,5 @@ plugin = Plugin(
     settings=MacrohardSettings,
     tables=Base.metadata,
     migrations="skyhook_macrohard:migrations",
+    playground=PLAYGROUND,
 )

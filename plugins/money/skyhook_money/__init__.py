@@ -3,6 +3,7 @@
 from skyhook.plugin import Meter, Operation, Plugin, Scope
 from skyhook_money.meters import HOLDS, REQUESTS, STATEMENTS, TRANSFERS, WALLETS
 from skyhook_money.mutations import MoneyMutation
+from skyhook_money.playground import PLAYGROUND
 from skyhook_money.schema import MoneyQuery, MoneySubscription
 from skyhook_money.scopes import MANAGE, MOVE, READ, REQUEST
 from skyhook_money.tables import Base
@@ -44,4 +45,5 @@ plugin = Plugin(
     tables=Base.metadata,
     migrations="skyhook_money:migrations",
     commands="skyhook_money.commands:money",
+    playground=PLAYGROUND,
 )

@@ -4,6 +4,7 @@ from skyhook.plugin import Meter, Model, Operation, Plugin, Scope
 from skyhook_functions.voice.listener import Listener
 from skyhook_functions.voice.speaker import Speaker
 from skyhook_voice.meters import CHARACTERS, HEARD_MS
+from skyhook_voice.playground import PLAYGROUND
 from skyhook_voice.realtime.credit import OPERATION
 from skyhook_voice.realtime.route import ROUTE
 from skyhook_voice.schema import VoiceMutation, VoiceQuery, VoiceSubscription
@@ -47,4 +48,5 @@ plugin = Plugin(
             "lists what can be said.",
         ),
     ),
+    playground=PLAYGROUND,
 )

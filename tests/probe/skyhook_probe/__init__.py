@@ -19,6 +19,7 @@ from skyhook.plugin import (
     Asked,
     AskSpec,
     Call,
+    Example,
     Info,
     Job,
     JobOptions,
@@ -234,6 +235,33 @@ async def echo(socket: WebSocket) -> None:
                 await socket.send(message)
 
 
+PLAYGROUND = (
+    Example(
+        slug="words",
+        title="Hear words",
+        description="A text, several times, or what goes wrong with it.",
+        document="""subscription Words(
+  $text: String!
+  $count: Int!
+  $behaviour: String! = "answer"
+  $pauseS: Float! = 0
+) {
+  probeWords(text: $text, count: $count, behaviour: $behaviour, pauseS: $pauseS)
+}""",
+        variables={"text": "word ", "count": 3},
+        text="probeWords",
+    ),
+    Example(
+        slug="work",
+        title="See it work",
+        description="A job in steps.",
+        document="""mutation Work($steps: Int!, $pauseS: Float! = 0) {
+  probeWork(steps: $steps, pauseS: $pauseS) { id }
+}""",
+        variables={"steps": 3},
+    ),
+)
+
 plugin = Plugin(
     name="probe",
     version="0.1.0",
@@ -247,6 +275,7 @@ plugin = Plugin(
         Operation("probeWork", "probe:answer", (WORDS,), JobSpec(Task, Done, work)),
     ),
     functions=(Probe,),
+    playground=PLAYGROUND,
     settings=ProbeSettings,
     meters=(Meter(WORDS, "Words", "word", price=1_000_000),),
     scopes=(Scope("probe:answer", "Use the probe"),),
