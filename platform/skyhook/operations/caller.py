@@ -46,12 +46,14 @@ class Caller:
         if self.disabled_plugins and (plugin := scope.partition(":")[0]) in self.disabled_plugins:
             raise PluginDisabled(plugin)
         if not self.has_scope(scope):
+            if self.key_id is None:
+                raise ScopeMissing(f"Your role lacks the scope {scope!r}. Ask an owner or an administrator.")
             raise ScopeMissing(
                 f"This key lacks the scope {scope!r}. Create a key that has it, or ask an administrator."
             )
 
 
 class ScopeMissing(Forbidden):
-    """The key is valid but lacks the scope that the operation needs."""
+    """The key, or the member's role, lacks the scope that the operation needs."""
 
     code = "SCOPE_MISSING"
