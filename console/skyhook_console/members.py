@@ -15,6 +15,9 @@ from skyhook.operations.caller import Caller
 from skyhook.scopes import ACCOUNT_READ, ACCOUNT_WRITE
 from skyhook_console.visiting import Http, Visit, go
 
+_POWERFUL = (Role.OWNER, Role.ADMIN)
+"""Whoever gets one of these could keep the others out."""
+
 
 @get("/o/{slug:str}/members")
 async def members_page(visit: Visit, slug: str) -> Response[str]:
@@ -57,6 +60,8 @@ async def invite(request: Http, visit: Visit, slug: str) -> Response[str]:
     form = {name: str(value) for name, value in (await request.form()).items()}
     try:
         role = _role(form.get("role"))
+        if role in _POWERFUL and (asked := await visit.ask_again()) is not None:
+            return asked
         await visit.services.invitations.create(caller, form.get("email", ""), role)
     except SkyhookError as error:
         return await _page(visit, caller, error, form)

@@ -99,7 +99,7 @@ class Services:
             accounts=Accounts(database),
             sessions=Sessions(database, secret, scopes),
             mail=mail,
-            sign_ups=SignUps(database, configuration, secret, mail, billing),
+            sign_ups=SignUps(database, configuration, secret, mail),
             recovery=Recovery(database, configuration, secret, mail),
             invitations=Invitations(database, configuration, secret, mail),
             audit_log=AuditLog(database),

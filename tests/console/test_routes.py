@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from uuid import uuid4
 
@@ -79,6 +80,19 @@ OF_ORGANIZATIONS = {
     f"GET {HOME}/usage.csv": scopes.USAGE_READ,
 }
 """With what the visitor's role must have."""
+DANGEROUS = {
+    "POST /console/account/sessions/end-others",
+    f"POST {HOME}/invitations",
+    f"POST {HOME}/keys",
+    f"POST {HOME}/keys/{{key_id:uuid}}/rotate",
+    f"POST {HOME}/leave",
+    f"POST {HOME}/members/{{member_id:uuid}}/remove",
+    f"POST {HOME}/members/{{member_id:uuid}}/role",
+    f"POST {HOME}/plugins/{{name:str}}/disable",
+    f"POST {HOME}/plugins/{{name:str}}/enable",
+    f"POST {HOME}/plugins/{{name:str}}/settings",
+}
+"""What a login that is a while ago is not enough for."""
 TABLE = OF_VISITORS | OF_ORGANIZATIONS
 KNOWN = frozenset(scope.name for scope in scopes.CORE_SCOPES)
 
@@ -90,6 +104,7 @@ def is_refused(route: str, role: Role) -> bool:
 
 
 POSTS = sorted(route for route in TABLE if route.startswith("POST "))
+POSTS_OF_MEMBERS = [route for route in POSTS if TABLE[route] is not ANYBODY]
 NEED_LOGIN = sorted(route for route, need in TABLE.items() if need is not ANYBODY)
 REFUSED = [(route, role) for route in sorted(OF_ORGANIZATIONS) for role in Role if is_refused(route, role)]
 SECRET = "a sparrow in the hand"
@@ -100,7 +115,8 @@ class People:
 
     def __init__(self, server: Server, open_browsers: ExitStack) -> None:
         self.tokens: dict[httpx.Client, str] = {}
-        emails = asyncio.run(_make_people(f"sqlite:///{server.data / 'skyhook.db'}"))
+        self._database = server.data / "skyhook.db"
+        emails = asyncio.run(_make_people(f"sqlite:///{self._database}"))
         for email in emails.values():
             client = open_browsers.enter_context(browser(server))
             assert log_in(client, email, SECRET).status_code == 303
@@ -111,6 +127,11 @@ class People:
         """The answer of a route to a member with a role, or to the owner of another organization."""
         client = self._clients[role]
         return ask(client, route, self.tokens[client] if token is None else token)
+
+    def wait_long(self) -> None:
+        """Puts the login of everybody long ago."""
+        with closing(sqlite3.connect(self._database)) as rows, rows:
+            rows.execute("UPDATE sessions SET authenticated_at = '2020-01-01 00:00:00.000000'")
 
 
 async def _make_people(database_url: str) -> dict[Role | None, str]:
@@ -131,14 +152,15 @@ async def _make_people(database_url: str) -> dict[Role | None, str]:
 
 
 def ask(who: httpx.Client, route: str, token: str) -> tuple[int, str]:
-    """The status of a route, and where it leads or what its error says; a stream is not waited for."""
+    """The status of a route, and where it leads or what it says; an event stream is not waited for."""
     method, _, path = route.partition(" ")
     path = path.replace("{slug:str}", "first").replace("{name:str}", "probe")
     path = re.sub(r"\{\w+:uuid\}", str(uuid4()), path)
     path = re.sub(r"\{\w+:str\}", "anything", path)
-    data = {"form_token": token} if method == "POST" else None
+    data = {"form_token": token, "role": "owner", "name": ""} if method == "POST" else None
     with who.stream(method, path, data=data) as answer:
-        text = "" if answer.is_success else answer.read().decode()
+        is_stream = answer.headers.get("content-type", "").startswith("text/event-stream")
+        text = "" if is_stream else answer.read().decode()
         return answer.status_code, answer.headers.get("location", text)
 
 
@@ -208,3 +230,13 @@ def test_a_form_of_another_site_is_refused(server: Server, route: str) -> None:
         status, page = ask(nobody, route, "")
     assert status == 403
     assert "This form was sent by another site." in page
+
+
+@pytest.mark.parametrize("route", POSTS_OF_MEMBERS)
+def test_what_is_dangerous_and_nothing_else_asks_again_after_a_while(people: People, route: str) -> None:
+    people.wait_long()
+    status, page = people.ask(Role.OWNER, route)
+    assert ("<h1>Is it you?</h1>" in page) == (route in DANGEROUS)
+    if route in DANGEROUS:
+        assert status == 200
+        assert 'name="role" value="owner"' in page
