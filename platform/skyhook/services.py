@@ -7,6 +7,7 @@ from http.cookies import Morsel, SimpleCookie
 
 from skyhook.accounts.audit import AuditLog
 from skyhook.accounts.invitations import Invitations
+from skyhook.accounts.passkeys import Passkeys
 from skyhook.accounts.recovery import Recovery
 from skyhook.accounts.service import Accounts
 from skyhook.accounts.sessions import COOKIE, Sessions
@@ -49,6 +50,7 @@ class Services:
     failures: Failures
     accounts: Accounts
     sessions: Sessions
+    passkeys: Passkeys
     mail: Mail
     sign_ups: SignUps
     recovery: Recovery
@@ -88,6 +90,7 @@ class Services:
         asks = Asks(operations, catalogue, plugins.operations)
         caller_of = authentication.caller_of
         tools = Tools(artifacts, notary, catalogue, compute, asks, caller_of, switches, settings, failures)
+        sessions = Sessions(database, secret, scopes)
         mail = Mail(configuration.smtp_url, configuration.mail_from, configuration.data / "mail")
         return cls(
             configuration=configuration,
@@ -97,7 +100,8 @@ class Services:
             settings=settings,
             failures=failures,
             accounts=Accounts(database),
-            sessions=Sessions(database, secret, scopes),
+            sessions=sessions,
+            passkeys=Passkeys(database, configuration, secret, mail, sessions),
             mail=mail,
             sign_ups=SignUps(database, configuration, secret, mail),
             recovery=Recovery(database, configuration, secret, mail),

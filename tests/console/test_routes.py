@@ -32,6 +32,11 @@ ANYBODY, LOGGED_IN = "anybody", "whoever is logged in"
 OF_VISITORS = {
     "GET /console": LOGGED_IN,
     "GET /console/account": LOGGED_IN,
+    "POST /console/account/passkeys": LOGGED_IN,
+    "GET /console/account/passkeys/again": LOGGED_IN,
+    "POST /console/account/passkeys/new": LOGGED_IN,
+    "GET /console/account/passkeys/options": LOGGED_IN,
+    "POST /console/account/passkeys/{passkey_id:uuid}/remove": LOGGED_IN,
     "POST /console/account/password": LOGGED_IN,
     "POST /console/account/sessions/end-others": LOGGED_IN,
     "POST /console/account/sessions/{session_id:uuid}/end": LOGGED_IN,
@@ -39,6 +44,8 @@ OF_VISITORS = {
     "POST /console/invitations/{token:str}": ANYBODY,
     "GET /console/login": ANYBODY,
     "POST /console/login": ANYBODY,
+    "GET /console/login/passkey": ANYBODY,
+    "POST /console/login/passkey": ANYBODY,
     "POST /console/logout": ANYBODY,
     "POST /console/organizations": LOGGED_IN,
     "GET /console/organizations/new": LOGGED_IN,
@@ -81,6 +88,9 @@ OF_ORGANIZATIONS = {
 }
 """With what the visitor's role must have."""
 DANGEROUS = {
+    "POST /console/account/passkeys",
+    "POST /console/account/passkeys/new",
+    "POST /console/account/passkeys/{passkey_id:uuid}/remove",
     "POST /console/account/sessions/end-others",
     f"POST {HOME}/invitations",
     f"POST {HOME}/keys",
@@ -141,7 +151,8 @@ async def _make_people(database_url: str) -> dict[Role | None, str]:
     first = await accounts.organization_named("first")
     emails: dict[Role | None, str] = {role: f"{uuid4().hex}@example.com" for role in (*Role, None)}
     for role, email in emails.items():
-        user = await accounts.create_user(email, "Somebody", SECRET)
+        is_owner = role is Role.OWNER  # who may do everything
+        user = await accounts.create_user(email, "Somebody", SECRET, is_instance_administrator=is_owner)
         if role is None:
             await accounts.create_organization("Other", f"other-{user.id.hex[-8:]}", user.id)
         else:

@@ -16,14 +16,13 @@ from skyhook.accounts import audit
 from skyhook.accounts.errors import (
     AdministratorNeeded,
     LoginFailed,
-    LoginThrottled,
     SessionEnded,
     WrongPassword,
 )
 from skyhook.accounts.models import LoginFailure, MailRequest, Member, Role, Session, User
 from skyhook.accounts.passwords import verify_password
 from skyhook.accounts.roles import scopes_of
-from skyhook.accounts.throttle import THROTTLED_FOR, tried
+from skyhook.accounts.throttle import THROTTLED_FOR, check_failures, count_failure
 from skyhook.accounts.tokens import Tokens
 from skyhook.clock import now
 from skyhook.database import Database
@@ -41,8 +40,6 @@ USED_EVERY = timedelta(minutes=1)
 """How exactly it is known when a session was last used."""
 RECENT = timedelta(minutes=15)
 """How long after a login dangerous acts need no other."""
-MOST_FAILURES_OF_EMAIL = 10
-MOST_FAILURES_OF_ADDRESS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,17 +194,11 @@ class Sessions:
         return self._tokens.hash(f"form:{token}").hex()
 
     async def _is_password(self, user: User | None, email: str, password: str, address: str) -> bool:
-        of_email, of_address = await tried(self._database, LoginFailure, email, address)
-        if of_email >= MOST_FAILURES_OF_EMAIL or of_address >= MOST_FAILURES_OF_ADDRESS:
-            raise LoginThrottled(
-                "Too many logins failed. Wait a quarter of an hour and try again.",
-                retry_after_s=THROTTLED_FOR.total_seconds(),
-            )
+        await check_failures(self._database, email, address)
         known_hash = user.password_hash if user else None
         if await asyncio.to_thread(verify_password, known_hash, password):
             return True
-        async with self._database.write() as session:
-            session.add(LoginFailure(email=email, address=address))
+        await count_failure(self._database, email, address)
         return False
 
     async def _use(self, found: Session) -> None:
