@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from http.cookies import Morsel, SimpleCookie
 
 from skyhook.accounts.audit import AuditLog
@@ -21,6 +22,7 @@ from skyhook.compute.local import LocalCompute
 from skyhook.configuration import Configuration
 from skyhook.database import Database
 from skyhook.graphql.head import Head
+from skyhook.graphql.watching import Check
 from skyhook.jobs.runner import Tools
 from skyhook.jobs.service import Jobs
 from skyhook.keys.authentication import Authentication
@@ -126,11 +128,19 @@ class Services:
 
         Raises what `Authentication.authenticate` raises, SessionEnded or NotFound.
         """
-        if head.authorization is None and head.organization is not None:
-            cookies: dict[str, Morsel[str]] = SimpleCookie(head.cookie)
-            token = cookies[COOKIE].value if COOKIE in cookies else None
-            return await self.sessions.caller_of(token, head.organization)
+        if head.organization is not None and head.is_of_session:
+            return await self.sessions.caller_of(_session_token(head), head.organization)
         return await self.authentication.authenticate(head.authorization, head.client_address)
+
+    async def watch(self, head: Head) -> Check | None:
+        """What tells whether the session lasts in which a stream begins; None for one that has a key.
+
+        Raises SessionEnded or NotFound.
+        """
+        if head.organization is None or not head.is_of_session:
+            return None
+        place = await self.sessions.place_of(_session_token(head), head.organization)
+        return partial(self.sessions.check, place)
 
     async def start(self) -> None:
         """Starts what works in the background. The database must be up to date."""
@@ -161,3 +171,8 @@ class Services:
         await self.settings.close()
         await self.authentication.close()
         await self.database.close()
+
+
+def _session_token(head: Head) -> str | None:
+    cookies: dict[str, Morsel[str]] = SimpleCookie(head.cookie)
+    return cookies[COOKIE].value if COOKIE in cookies else None

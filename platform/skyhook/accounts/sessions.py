@@ -78,6 +78,15 @@ class Visitor:
         return Caller(member.organization_id, self.user.id, None, scopes, disabled_plugins=disabled)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something began that goes on: a session, and its user's role in an organization then."""
+
+    session_id: UUID
+    member_id: UUID
+    role: str
+
+
 class Sessions:
     """Logs in and out, and tells who is logged in."""
 
@@ -159,10 +168,35 @@ class Sessions:
 
         Raises SessionEnded, or NotFound for an organization of which the user is no member.
         """
+        visitor = await self._logged_in(token)
+        return visitor.caller(visitor.member_of(slug))
+
+    async def place_of(self, token: str | None, slug: str) -> Place:
+        """Where a stream begins, for `check`. Raises as `caller_of` does."""
+        visitor = await self._logged_in(token)
+        member = visitor.member_of(slug)
+        return Place(visitor.session.id, member.id, member.role)
+
+    async def check(self, place: Place) -> None:
+        """Raises SessionEnded where the session has ended, or its user is no member or has another role.
+
+        A session is not kept alive by it: nobody need be there who watches a stream.
+        """
+        query = (
+            select(Session.id)
+            .join(Member, Member.user_id == Session.user_id)
+            .where(Session.id == place.session_id, Session.expires_at > now())
+            .where(Member.id == place.member_id, Member.role == place.role)
+        )
+        async with self._database.read() as session:
+            if await session.scalar(query) is None:
+                raise SessionEnded("You are logged out, or may not see this any more. Load the page again.")
+
+    async def _logged_in(self, token: str | None) -> Visitor:
         visitor = await self.visitor(token)
         if visitor is None:
             raise SessionEnded("You are logged out. Log in again, in the console.")
-        return visitor.caller(visitor.member_of(slug))
+        return visitor
 
     async def of_user(self, user_id: UUID) -> Sequence[Session]:
         """The sessions in which a user is logged in, last used first."""
