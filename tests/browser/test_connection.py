@@ -15,7 +15,7 @@ from tests.serving import Server
 from .chromium import Chromium
 from .test_accessibility import log_in
 
-BANNER = "document.querySelector('#connection').textContent"
+BANNER = "document.querySelector('#connection')?.textContent"
 WEBSOCKET = """new Promise((resolve) => {
   const socket = new WebSocket(%s, "graphql-transport-ws");
   const query = 'subscription { probeWords(text: "one", count: 2) }';
@@ -105,7 +105,7 @@ def test_a_request_for_a_part_of_a_page_tells_that_it_failed(visitor: Chromium, 
     visitor.go_offline()
     told(visitor, "You are offline.")
     ask_for_part(visitor)
-    assert visitor.run("document.querySelector('h1').textContent") == "New organization"
+    assert visitor.run("document.querySelector('h1')?.textContent") == "New organization"
     visitor.go_offline(False)
     visitor.wait(f"{BANNER} === ''")
     with closing(sqlite3.connect(server.data / "skyhook.db")) as rows:
@@ -114,7 +114,7 @@ def test_a_request_for_a_part_of_a_page_tells_that_it_failed(visitor: Chromium, 
         told(visitor, "reference")
         rows.execute("ALTER TABLE away RENAME TO passkeys")
     ask_for_part(visitor)
-    visitor.wait(f"{BANNER} === '' && document.querySelector('h1').textContent === 'Administrator'")
+    visitor.wait(f"{BANNER} === '' && document.querySelector('h1')?.textContent === 'Administrator'")
 
 
 def test_a_form_of_before_the_login_says_to_load_the_page_again(visitor: Chromium, server: Server) -> None:
