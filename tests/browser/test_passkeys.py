@@ -63,13 +63,13 @@ def test_a_passkey_is_made_used_and_removed(chromium: Chromium, server: Server) 
     chromium.press("Enter")
     chromium.wait(is_at(ACCOUNT))
     assert "My <phone>" in chromium.run("document.querySelector('main').innerText")
+    assert "never used" in chromium.run("document.querySelector('main table tr:has(.danger)').innerText")
 
     log_out(chromium, here)
     press(chromium, "[data-passkey] button")
     chromium.wait(is_at(HOME))
     chromium.open(f"{here}{ACCOUNT}")
-    row = chromium.run("document.querySelector('main table tr:has(.danger)').innerText")
-    assert "never" not in row
+    assert "last used" in chromium.run("document.querySelector('main table tr:has(.danger)').innerText")
 
     make_old(server)
     press(chromium, "main table .danger")
