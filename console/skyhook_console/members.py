@@ -8,15 +8,12 @@ from uuid import UUID
 from litestar import Response, get, post
 
 from skyhook.accounts.models import Role
-from skyhook.accounts.roles import MAY
+from skyhook.accounts.roles import MAY, POWERFUL
 from skyhook.clock import now
 from skyhook.errors import InvalidInput, SkyhookError
 from skyhook.operations.caller import Caller
 from skyhook.scopes import ACCOUNT_READ, ACCOUNT_WRITE
 from skyhook_console.visiting import Http, Visit, go
-
-_POWERFUL = (Role.OWNER, Role.ADMIN)
-"""Whoever gets one of these could keep the others out."""
 
 
 @get("/o/{slug:str}/members")
@@ -60,7 +57,7 @@ async def invite(request: Http, visit: Visit, slug: str) -> Response[str]:
     form = {name: str(value) for name, value in (await request.form()).items()}
     try:
         role = _role(form.get("role"))
-        if role in _POWERFUL and (asked := await visit.ask_again()) is not None:
+        if role in POWERFUL and (asked := await visit.ask_again()) is not None:
             return asked
         await visit.services.invitations.create(caller, form.get("email", ""), role)
     except SkyhookError as error:

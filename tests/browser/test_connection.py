@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from threading import Thread
+from urllib.parse import quote
 
 import pytest
 from tests.serving import Server
@@ -78,6 +79,14 @@ def test_a_page_of_the_server_opens_a_socket_and_one_of_another_site_does_not(
     with elsewhere() as address:
         visitor.open(address)
         assert visitor.run(WEBSOCKET % socket).startswith("4403 FORBIDDEN")
+
+
+def test_graphiql_shows_a_stream_with_the_login(visitor: Chromium, server: Server) -> None:
+    query = quote('subscription { probeWords(text: "heron", count: 2) }')
+    visitor.open(f"{server.address}/graphql?organization=first&query={query}")
+    visitor.wait("document.querySelector('.graphiql-execute-button') !== null")
+    visitor.run("document.querySelector('.graphiql-execute-button').click()")
+    visitor.wait("document.querySelector('.result-window')?.textContent.includes('heron')")
 
 
 def test_offline_nothing_is_sent_what_was_typed_stays_and_goes_on_afterwards(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from tests.console.conftest import browser
+from tests.console.conftest import ADMINISTRATOR, browser
+from tests.console.test_people import make_old
 from tests.serving import Server
 
 HEADERS = {"Skyhook-Organization": "first"}
@@ -59,3 +60,27 @@ def test_after_the_session_nothing_is_called(server: Server, client: httpx.Clien
 
 def test_a_key_goes_before_the_session(server: Server, client: httpx.Client) -> None:
     assert code(call(client, HEADERS | {"Authorization": "Bearer sk_live_wrong"})) == "KEY_INVALID"
+
+
+DANGEROUS = [
+    'keyCreate(input: {name: "K", scopes: ["*"]}) { secret }',
+    'keyRotate(id: "none") { secret }',
+    'memberSetRole(id: "none", role: OWNER) { id }',
+    'memberRemove(id: "none")',
+    'memberInvite(email: "heron@example.com", role: ADMIN) { id }',
+    'pluginDisable(name: "probe") { name }',
+    'pluginEnable(name: "probe") { name }',
+]
+
+
+@pytest.mark.parametrize("field", DANGEROUS)
+def test_what_is_dangerous_needs_a_login_of_lately(server: Server, client: httpx.Client, field: str) -> None:
+    def ask() -> httpx.Response:
+        return client.post("/graphql", json={"query": f"mutation {{ {field} }}"}, headers=HEADERS)
+
+    make_old(server, ADMINISTRATOR)
+    assert code(ask()) == "LOGIN_TOO_OLD"
+    # What is not dangerous goes on, and a key is not asked.
+    assert call(client, HEADERS).json()["data"] == {"probeAnswer": "yes"}
+    by_key = server.graphql(f"mutation {{ {field} }}") if "none" in field else {}
+    assert "LOGIN_TOO_OLD" not in str(by_key)

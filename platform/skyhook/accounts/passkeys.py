@@ -184,7 +184,8 @@ class Passkeys:
             row = (await session.execute(query.where(Passkey.credential_id == given.raw_id))).first()
         if row is None or (wanted is not None and row.User.id != wanted.id):
             raise PasskeyRefused(_REFUSED)
-        passkey, user = row.Passkey, row.User
+        passkey: Passkey = row.Passkey
+        user: User = row.User
         if given.response.user_handle not in (user.id.bytes, None if wanted else user.id.bytes):
             raise PasskeyRefused(_REFUSED)
         challenge = _challenge_of(given.response.client_data_json)

@@ -75,7 +75,14 @@ class Visitor:
         """The user, acting for an organization."""
         scopes = scopes_of(Role(member.role), self.known_scopes)
         disabled = self.disabled_plugins[member.organization_id]
-        return Caller(member.organization_id, self.user.id, None, scopes, disabled_plugins=disabled)
+        return Caller(
+            member.organization_id,
+            self.user.id,
+            None,
+            scopes,
+            disabled_plugins=disabled,
+            is_recent=self.is_recent,
+        )
 
 
 @dataclass(frozen=True, slots=True)
