@@ -86,7 +86,7 @@ def test_graphiql_shows_a_stream_with_the_login(visitor: Chromium, server: Serve
     visitor.open(f"{server.address}/graphql?organization=first&query={query}")
     visitor.wait("document.querySelector('.graphiql-execute-button') !== null")
     visitor.run("document.querySelector('.graphiql-execute-button').click()")
-    visitor.wait("document.querySelector('.result-window')?.textContent.includes('heron')")
+    visitor.wait("document.querySelector('.result-window')?.textContent.includes('\"end\"')")
 
 
 def test_offline_nothing_is_sent_what_was_typed_stays_and_goes_on_afterwards(
