@@ -86,6 +86,8 @@ async def new_key_page(visit: Visit, slug: str) -> Response[str]:
 async def create_key(request: Http, visit: Visit, slug: str) -> Response[str]:
     """A new key, whose secret the answer shows this once."""
     visit, caller = visit.at(slug, KEYS_WRITE)
+    if (asked := await visit.ask_again()) is not None:
+        return asked
     form = await request.form()
     chosen = [str(scope) for scope in form.getall("scopes", [])]
     try:
@@ -107,6 +109,8 @@ async def create_key(request: Http, visit: Visit, slug: str) -> Response[str]:
 async def rotate_key(request: Http, visit: Visit, slug: str, key_id: UUID) -> Response[str]:
     """A key in the place of another."""
     visit, caller = visit.at(slug, KEYS_WRITE)
+    if (asked := await visit.ask_again()) is not None:
+        return asked
     overlap = _text(await request.form(), "overlap")
     if overlap not in OVERLAPS:
         raise InvalidInput("Choose when the old key ends.", field="overlap")

@@ -8,7 +8,7 @@ from uuid import UUID
 from litestar import Response, get, post
 
 from skyhook.accounts.models import Role
-from skyhook.accounts.roles import MAY
+from skyhook.accounts.roles import MAY, POWERFUL
 from skyhook.clock import now
 from skyhook.errors import InvalidInput, SkyhookError
 from skyhook.operations.caller import Caller
@@ -57,6 +57,8 @@ async def invite(request: Http, visit: Visit, slug: str) -> Response[str]:
     form = {name: str(value) for name, value in (await request.form()).items()}
     try:
         role = _role(form.get("role"))
+        if role in POWERFUL and (asked := await visit.ask_again()) is not None:
+            return asked
         await visit.services.invitations.create(caller, form.get("email", ""), role)
     except SkyhookError as error:
         return await _page(visit, caller, error, form)

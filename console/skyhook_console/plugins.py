@@ -84,6 +84,8 @@ async def set_plugin(request: Http, visit: Visit, slug: str, name: str) -> Respo
     """Saves a plugin's settings, for the whole instance."""
     visit, caller = visit.at(slug, ACCOUNT_READ)
     visit.visitor.require_instance_administrator()
+    if (asked := await visit.ask_again()) is not None:
+        return asked
     form = await request.form()
     given = {key: str(value) for key, value in form.items()}
     forgotten = {str(value) for value in form.getall("forget", [])}
@@ -105,6 +107,8 @@ async def set_plugin(request: Http, visit: Visit, slug: str, name: str) -> Respo
 async def enable_plugin(visit: Visit, slug: str, name: str) -> Response[str]:
     """Switches a plugin on for the organization."""
     visit, caller = visit.at(slug, ACCOUNT_WRITE)
+    if (asked := await visit.ask_again()) is not None:
+        return asked
     await visit.services.switches.enable(caller, name)
     return go(visit.request, f"/console/o/{slug}/plugins/{name}")
 
@@ -113,6 +117,8 @@ async def enable_plugin(visit: Visit, slug: str, name: str) -> Response[str]:
 async def disable_plugin(visit: Visit, slug: str, name: str) -> Response[str]:
     """Switches a plugin off for the organization."""
     visit, caller = visit.at(slug, ACCOUNT_WRITE)
+    if (asked := await visit.ask_again()) is not None:
+        return asked
     await visit.services.switches.disable(caller, name)
     return go(visit.request, f"/console/o/{slug}/plugins/{name}")
 

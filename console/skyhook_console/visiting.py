@@ -7,11 +7,11 @@ from typing import Any, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from litestar import Request, Response
-from litestar.datastructures import Cookie
+from litestar.datastructures import Cookie, FormMultiDict
 from litestar.enums import MediaType
 from litestar.exceptions import HTTPException
 
-from skyhook.accounts.errors import LoginThrottled, WrongPassword
+from skyhook.accounts.errors import LoginThrottled, PasskeyRefused, PasskeyTooLate, WrongPassword
 from skyhook.accounts.models import Member
 from skyhook.accounts.sessions import COOKIE, LONGEST, Visitor
 from skyhook.errors import Forbidden, SkyhookError
@@ -23,6 +23,7 @@ from skyhook_console.rendering import Pages
 FORM_TOKEN = "form_token"  # noqa: S105
 HEADER = "x-form-token"
 PASSWORD_AGAIN = "password_again"  # noqa: S105
+PASSKEY_AGAIN = "passkey_again"
 SAFE = frozenset({"GET", "HEAD"})
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -105,29 +106,46 @@ class Visit:
         """Whether the visitor must first show once more who they are, before what is dangerous.
 
         None where they did within the last 15 minutes. Otherwise the page to answer with: it asks for the
-        password and sends the same form again, with all that was typed. Call it on the visit that `at` gives,
-        before anything is changed, and answer with `page` or `go`, which carry the session's new cookie.
+        password or a passkey, and sends the same form again, with all that was typed. Call it on the visit
+        that `at` gives, before anything is changed, and answer with `page` or `go`, which carry the session's
+        new cookie.
         """
         if self.visitor.is_recent:
             return None
         form, error = await self.request.form(), None
-        if PASSWORD_AGAIN in form:
+        if PASSWORD_AGAIN in form or PASSKEY_AGAIN in form:
             try:
-                token = await self.services.sessions.authenticate(
-                    self.visitor, str(form[PASSWORD_AGAIN]), self.address
-                )
-            except (WrongPassword, LoginThrottled) as refused:
+                self.keep(await self._authenticate(form))
+            except (WrongPassword, PasskeyRefused, PasskeyTooLate, LoginThrottled) as refused:
                 error = refused
             else:
-                self.keep(token)
                 return None
         kept = [
             (name, value)
             for name, value in form.multi_items()
-            if isinstance(value, str) and name not in {FORM_TOKEN, PASSWORD_AGAIN}
+            if isinstance(value, str) and name not in {FORM_TOKEN, PASSWORD_AGAIN, PASSKEY_AGAIN}
         ]
-        status = error.status if error else 200
-        return self.page("ask_again.html", status=status, kept=kept, error=error and error.message)
+        return self.page(
+            "ask_again.html",
+            status=error.status if error else 200,
+            kept=kept,
+            error=error and error.message,
+            has_passkeys=self.may_use_passkeys
+            and bool(await self.services.passkeys.of_user(self.visitor.user.id)),
+        )
+
+    async def _authenticate(self, form: FormMultiDict) -> str:
+        """The session's new token, after the visitor gave their password or showed a passkey again."""
+        if answer := form.get(PASSKEY_AGAIN):
+            return await self.services.passkeys.authenticate(self.visitor, str(answer), self.address)
+        password = str(form.get(PASSWORD_AGAIN) or "")
+        return await self.services.sessions.authenticate(self.visitor, password, self.address)
+
+    @property
+    def may_use_passkeys(self) -> bool:
+        """Whether the browser knows passkeys of the address at which it has the console open."""
+        passkeys = self.services.passkeys
+        return passkeys.are_possible and urlsplit(passkeys.origin).netloc == self.request.headers.get("host")
 
     def keep(self, token: str) -> None:
         """Gives the browser a session's token with the answer, and its pages the token of their forms."""

@@ -105,6 +105,7 @@ def create_app(services: Services) -> Litestar:
             *graphql_routes(
                 schema,
                 authenticate=services.authenticate,
+                watch=services.watch,
                 rate_budget=services.rate_limits,
                 services=services,
             ),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from http.cookies import Morsel, SimpleCookie
 
 from skyhook.accounts.audit import AuditLog
 from skyhook.accounts.invitations import Invitations
+from skyhook.accounts.passkeys import Passkeys
 from skyhook.accounts.recovery import Recovery
 from skyhook.accounts.service import Accounts
 from skyhook.accounts.sessions import COOKIE, Sessions
@@ -20,6 +22,7 @@ from skyhook.compute.local import LocalCompute
 from skyhook.configuration import Configuration
 from skyhook.database import Database
 from skyhook.graphql.head import Head
+from skyhook.graphql.watching import Check
 from skyhook.jobs.runner import Tools
 from skyhook.jobs.service import Jobs
 from skyhook.keys.authentication import Authentication
@@ -51,6 +54,7 @@ class Services:
     failures: Failures
     accounts: Accounts
     sessions: Sessions
+    passkeys: Passkeys
     mail: Mail
     sign_ups: SignUps
     recovery: Recovery
@@ -93,6 +97,7 @@ class Services:
         asks = Asks(operations, catalogue, plugins.operations)
         caller_of = authentication.caller_of
         tools = Tools(artifacts, notary, catalogue, compute, asks, caller_of, switches, settings, failures)
+        sessions = Sessions(database, secret, scopes)
         mail = Mail(configuration.smtp_url, configuration.mail_from, configuration.data / "mail")
         return cls(
             configuration=configuration,
@@ -102,9 +107,10 @@ class Services:
             settings=settings,
             failures=failures,
             accounts=Accounts(database),
-            sessions=Sessions(database, secret, scopes),
+            sessions=sessions,
+            passkeys=Passkeys(database, configuration, secret, mail, sessions),
             mail=mail,
-            sign_ups=SignUps(database, configuration, secret, mail, billing),
+            sign_ups=SignUps(database, configuration, secret, mail),
             recovery=Recovery(database, configuration, secret, mail),
             invitations=Invitations(database, configuration, secret, mail),
             audit_log=AuditLog(database),
@@ -129,11 +135,19 @@ class Services:
 
         Raises what `Authentication.authenticate` raises, SessionEnded or NotFound.
         """
-        if head.authorization is None and head.organization is not None:
-            cookies: dict[str, Morsel[str]] = SimpleCookie(head.cookie)
-            token = cookies[COOKIE].value if COOKIE in cookies else None
-            return await self.sessions.caller_of(token, head.organization)
+        if head.organization is not None and head.is_of_session:
+            return await self.sessions.caller_of(_session_token(head), head.organization)
         return await self.authentication.authenticate(head.authorization, head.client_address)
+
+    async def watch(self, head: Head) -> Check | None:
+        """What tells whether the session lasts in which a stream begins; None for one that has a key.
+
+        Raises SessionEnded or NotFound.
+        """
+        if head.organization is None or not head.is_of_session:
+            return None
+        place = await self.sessions.place_of(_session_token(head), head.organization)
+        return partial(self.sessions.check, place)
 
     async def start(self) -> None:
         """Starts what works in the background. The database must be up to date."""
@@ -168,3 +182,8 @@ class Services:
         await self.settings.close()
         await self.authentication.close()
         await self.database.close()
+
+
+def _session_token(head: Head) -> str | None:
+    cookies: dict[str, Morsel[str]] = SimpleCookie(head.cookie)
+    return cookies[COOKIE].value if COOKIE in cookies else None

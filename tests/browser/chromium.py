@@ -121,6 +121,28 @@ class Chromium:
         self._call("Input.dispatchKeyEvent", type="keyDown", text=text, **known)
         self._call("Input.dispatchKeyEvent", type="keyUp", **known)
 
+    def send_form(self, selector: str, **fields: str) -> None:
+        """Fills a form's fields and sends it, past what the browser itself would check."""
+        self.run(f"""(() => {{
+          const form = document.querySelector({json.dumps(selector)});
+          form.noValidate = true;
+          for (const [name, value] of Object.entries({json.dumps(fields)})) form.elements[name].value = value;
+          form.requestSubmit();
+        }})()""")
+
+    def add_authenticator(self) -> None:
+        """Puts a device into the browser that keeps passkeys and always knows its user."""
+        options = {"protocol": "ctap2", "transport": "internal", "automaticPresenceSimulation": True}
+        options |= {"hasResidentKey": True, "hasUserVerification": True, "isUserVerified": True}
+        self._call("WebAuthn.enable")
+        self._call("WebAuthn.addVirtualAuthenticator", options=options)
+
+    def go_offline(self, is_offline: bool = True) -> None:
+        """Takes the network away from the page, or gives it back."""
+        conditions: dict[str, Any] = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        self._call("Network.enable")
+        self._call("Network.emulateNetworkConditions", offline=is_offline, **conditions)
+
     def screenshot(self) -> bytes:
         """What is seen, as a PNG."""
         return b64decode(self._call("Page.captureScreenshot", format="png")["data"])

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+from tests.console.conftest import browser
 from tests.console.test_login import form_token
 from tests.serving import Server
 
@@ -113,13 +114,31 @@ def test_a_wrong_form_is_shown_again_with_what_was_written(
     ],
 )
 def test_a_page_with_all_it_loads_is_under_60_kb(client: httpx.Client, page: str) -> None:
-    answer = client.get(f"/console/o/first{page}")
+    assert 10_000 < weight(client, f"/console/o/first{page}") < 60_000
+
+
+@pytest.mark.parametrize("page", ["account", "organizations/new"])
+def test_a_page_of_the_visitor_is_as_light(client: httpx.Client, page: str) -> None:
+    client.post("/console/account/sessions/end-others", data={"form_token": form_token(client)})
+    assert 10_000 < weight(client, f"/console/{page}") < 60_000
+
+
+def test_the_login_with_passkeys_is_as_light(server: Server) -> None:
+    with browser(server) as client:
+        client.base_url = f"http://localhost:{server.port}"
+        assert 10_000 < weight(client, "/console/login") < 60_000
+
+
+def weight(client: httpx.Client, page: str) -> int:
+    """The bytes of a page with all that it loads, as they are sent."""
+    answer = client.get(page)
+    assert answer.status_code == 200
     size = len(answer.content)
     for address in set(re.findall(r'(?:src|href)="(/console/static/[^"]+)"', answer.text)):
         with client.stream("GET", address, headers={"Accept-Encoding": "gzip"}) as file:
             assert file.status_code == 200, address
             size += sum(map(len, file.iter_raw()))
-    assert 10_000 < size < 60_000
+    return size
 
 
 def test_an_unknown_address_is_told_as_a_page(client: httpx.Client) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import httpx
 import pytest
-from tests.console.conftest import browser
+from strawberry.relay import to_base64
+from tests.console.conftest import ADMINISTRATOR, browser
+from tests.console.test_people import make_old
 from tests.serving import Server
 
 HEADERS = {"Skyhook-Organization": "first"}
@@ -59,3 +63,29 @@ def test_after_the_session_nothing_is_called(server: Server, client: httpx.Clien
 
 def test_a_key_goes_before_the_session(server: Server, client: httpx.Client) -> None:
     assert code(call(client, HEADERS | {"Authorization": "Bearer sk_live_wrong"})) == "KEY_INVALID"
+
+
+DANGEROUS = [
+    'keyCreate(input: {name: "K", scopes: ["*"]}) { secret }',
+    f'keyRotate(id: "{to_base64("Key", uuid4())}") {{ secret }}',
+    f'memberSetRole(id: "{to_base64("Member", uuid4())}", role: OWNER) {{ id }}',
+    f'memberRemove(id: "{to_base64("Member", uuid4())}")',
+    'memberInvite(email: "heron@example.com", role: ADMIN) { id }',
+    'pluginDisable(name: "probe") { name }',
+    'pluginEnable(name: "probe") { name }',
+]
+
+
+@pytest.mark.parametrize("field", DANGEROUS, ids=lambda field: field.partition("(")[0])
+def test_what_is_dangerous_needs_a_login_of_lately(server: Server, client: httpx.Client, field: str) -> None:
+    def ask() -> httpx.Response:
+        return client.post("/graphql", json={"query": f"mutation {{ {field} }}"}, headers=HEADERS)
+
+    make_old(server, ADMINISTRATOR)
+    assert code(ask()) == "LOGIN_TOO_OLD"
+    assert call(client, HEADERS).json()["data"] == {"probeAnswer": "yes"}
+
+
+def test_a_key_is_not_asked_for_a_login(server: Server, client: httpx.Client) -> None:
+    make_old(server, ADMINISTRATOR)
+    assert server.graphql('mutation { pluginEnable(name: "probe") { name } }')["data"]

@@ -87,3 +87,34 @@ class WrongPassword(SkyhookError):
     """The password that somebody who is logged in gave is not theirs."""
 
     code = "WRONG_PASSWORD"
+
+
+class PasskeysUnavailable(SkyhookError):
+    """Browsers know passkeys only of servers that have a name and https."""
+
+    code = "PASSKEYS_UNAVAILABLE"
+
+
+class PasskeyRefused(SkyhookError):
+    """A passkey's answer proves nothing; why is not said, nor whether the passkey is known."""
+
+    code = "PASSKEY_REFUSED"
+    status = 401
+
+
+class PasskeyTooLate(SkyhookError):
+    """A passkey's answer is to a challenge that is too old, or that was answered before."""
+
+    code = "PASSKEY_TOO_LATE"
+
+
+class PasskeyTaken(SkyhookError):
+    """This passkey belongs to an account already."""
+
+    code = "PASSKEY_TAKEN"
+
+
+class PasskeysTooMany(SkyhookError):
+    """The account has as many passkeys as it may."""
+
+    code = "PASSKEYS_TOO_MANY"

@@ -13,6 +13,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload
 
 from skyhook.accounts import models
+from skyhook.accounts.roles import POWERFUL
 from skyhook.billing.graphql import (
     Balance,
     CreditHold,
@@ -314,6 +315,7 @@ class AccountsMutation:
     async def member_set_role(self, info: Info, id: MemberId, role: Role) -> Member:
         """Changes a role."""
         info.context.caller.require(ACCOUNT_WRITE)
+        info.context.caller.require_recent()
         accounts = info.context.services.accounts
         member_id = node_uuid(id, "Member", "id")
         return Member.of(await accounts.set_role(info.context.caller, member_id, models.Role(role.value)))
@@ -322,6 +324,7 @@ class AccountsMutation:
     async def member_remove(self, info: Info, id: MemberId) -> GlobalID:
         """Removes a member."""
         info.context.caller.require(ACCOUNT_WRITE)
+        info.context.caller.require_recent()
         await info.context.services.accounts.remove_member(info.context.caller, node_uuid(id, "Member", "id"))
         return id
 
@@ -329,6 +332,8 @@ class AccountsMutation:
     async def member_invite(self, info: Info, email: str, role: Role) -> Invitation:
         """A new invitation."""
         info.context.caller.require(ACCOUNT_WRITE)
+        if models.Role(role.value) in POWERFUL:
+            info.context.caller.require_recent()
         invitations = info.context.services.invitations
         return Invitation.of(await invitations.create(info.context.caller, email, models.Role(role.value)))
 

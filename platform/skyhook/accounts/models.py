@@ -80,6 +80,32 @@ class Session(Identified, Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
+class Passkey(Identified, Base):
+    """A key pair that a user logs in with; the private key never leaves the user's device."""
+
+    __tablename__ = "passkeys"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary(1023), unique=True)
+    """What the device calls it."""
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    """As COSE."""
+    sign_count: Mapped[int] = mapped_column()
+    """How often the device has used it; 0 for good where devices share it."""
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    used_at: Mapped[datetime | None] = mapped_column()
+
+
+class UsedChallenge(Identified, Base):
+    """A challenge that a passkey has answered, until it is too old in any case."""
+
+    __tablename__ = "used_challenges"
+
+    challenge: Mapped[bytes] = mapped_column(LargeBinary(56), unique=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class LoginFailure(Identified, Base):
     """A login that was refused, for a while: they are counted by address and by e-mail."""
 

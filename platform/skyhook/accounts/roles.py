@@ -27,6 +27,8 @@ def scopes_of(role: Role, known: Iterable[str]) -> frozenset[str]:
             return frozenset(scope for scope in known if scope.endswith(":read"))
 
 
+POWERFUL = (Role.OWNER, Role.ADMIN)
+"""Whoever gets one of these could keep the others out."""
 MAY = {
     Role.OWNER: "Everything, and make others owners.",
     Role.ADMIN: "Everything, but not change or remove owners.",

@@ -16,14 +16,13 @@ from skyhook.accounts import audit
 from skyhook.accounts.errors import (
     AdministratorNeeded,
     LoginFailed,
-    LoginThrottled,
     SessionEnded,
     WrongPassword,
 )
 from skyhook.accounts.models import LoginFailure, MailRequest, Member, Role, Session, User
 from skyhook.accounts.passwords import verify_password
 from skyhook.accounts.roles import scopes_of
-from skyhook.accounts.throttle import THROTTLED_FOR, tried
+from skyhook.accounts.throttle import THROTTLED_FOR, check_failures, count_failure
 from skyhook.accounts.tokens import Tokens
 from skyhook.clock import now
 from skyhook.database import Database
@@ -41,8 +40,6 @@ USED_EVERY = timedelta(minutes=1)
 """How exactly it is known when a session was last used."""
 RECENT = timedelta(minutes=15)
 """How long after a login dangerous acts need no other."""
-MOST_FAILURES_OF_EMAIL = 10
-MOST_FAILURES_OF_ADDRESS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,23 @@ class Visitor:
         """The user, acting for an organization."""
         scopes = scopes_of(Role(member.role), self.known_scopes)
         disabled = self.disabled_plugins[member.organization_id]
-        return Caller(member.organization_id, self.user.id, None, scopes, disabled_plugins=disabled)
+        return Caller(
+            member.organization_id,
+            self.user.id,
+            None,
+            scopes,
+            disabled_plugins=disabled,
+            is_recent=self.is_recent,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something began that goes on: a session, and its user's role in an organization then."""
+
+    session_id: UUID
+    member_id: UUID
+    role: str
 
 
 class Sessions:
@@ -166,10 +179,35 @@ class Sessions:
 
         Raises SessionEnded, or NotFound for an organization of which the user is no member.
         """
+        visitor = await self._logged_in(token)
+        return visitor.caller(visitor.member_of(slug))
+
+    async def place_of(self, token: str | None, slug: str) -> Place:
+        """Where a stream begins, for `check`. Raises as `caller_of` does."""
+        visitor = await self._logged_in(token)
+        member = visitor.member_of(slug)
+        return Place(visitor.session.id, member.id, member.role)
+
+    async def check(self, place: Place) -> None:
+        """Raises SessionEnded where the session has ended, or its user is no member or has another role.
+
+        A session is not kept alive by it: nobody need be there who watches a stream.
+        """
+        query = (
+            select(Session.id)
+            .join(Member, Member.user_id == Session.user_id)
+            .where(Session.id == place.session_id, Session.expires_at > now())
+            .where(Member.id == place.member_id, Member.role == place.role)
+        )
+        async with self._database.read() as session:
+            if await session.scalar(query) is None:
+                raise SessionEnded("You are logged out, or may not see this any more. Load the page again.")
+
+    async def _logged_in(self, token: str | None) -> Visitor:
         visitor = await self.visitor(token)
         if visitor is None:
             raise SessionEnded("You are logged out. Log in again, in the console.")
-        return visitor.caller(visitor.member_of(slug))
+        return visitor
 
     async def of_user(self, user_id: UUID) -> Sequence[Session]:
         """The sessions in which a user is logged in, last used first."""
@@ -201,17 +239,11 @@ class Sessions:
         return self._tokens.hash(f"form:{token}").hex()
 
     async def _is_password(self, user: User | None, email: str, password: str, address: str) -> bool:
-        of_email, of_address = await tried(self._database, LoginFailure, email, address)
-        if of_email >= MOST_FAILURES_OF_EMAIL or of_address >= MOST_FAILURES_OF_ADDRESS:
-            raise LoginThrottled(
-                "Too many logins failed. Wait a quarter of an hour and try again.",
-                retry_after_s=THROTTLED_FOR.total_seconds(),
-            )
+        await check_failures(self._database, email, address)
         known_hash = user.password_hash if user else None
         if await asyncio.to_thread(verify_password, known_hash, password):
             return True
-        async with self._database.write() as session:
-            session.add(LoginFailure(email=email, address=address))
+        await count_failure(self._database, email, address)
         return False
 
     async def _use(self, found: Session) -> None:

@@ -15,7 +15,7 @@ from skyhook.accounts.passwords import check_password, hash_password, verify_pas
 from skyhook.accounts.service import checked_email, checked_name, slugs_of
 from skyhook.accounts.throttle import count_mail
 from skyhook.accounts.tokens import Tokens
-from skyhook.billing import Billing
+from skyhook.billing import credit
 from skyhook.clock import now
 from skyhook.configuration import Configuration
 from skyhook.database import Database
@@ -29,15 +29,12 @@ CONFIRMED_WITHIN = timedelta(hours=24)
 class SignUps:
     """Takes sign-ups, and makes accounts of those that are confirmed."""
 
-    def __init__(
-        self, database: Database, configuration: Configuration, secret: bytes, mail: Mail, billing: Billing
-    ) -> None:
+    def __init__(self, database: Database, configuration: Configuration, secret: bytes, mail: Mail) -> None:
         self.is_open = configuration.signup_is_open
         self._database = database
         self._address = configuration.address
         self._tokens = Tokens(secret, b"sign-ups")
         self._mail = mail
-        self._billing = billing
 
     async def ask(self, email: str, password: str, organization_name: str, address: str) -> None:
         """Sends the link that makes the account; to a known address, a mail that says it is known.
@@ -84,13 +81,9 @@ class SignUps:
             raise LoginFailed("This is not the password that you signed up with.", field="password")
         for slug in slugs_of(found.organization_name):
             try:
-                user, organization = await self._make(found, slug)
+                return await self._make(found, slug)
             except SlugTaken:
                 continue
-            await self._billing.grant(
-                organization.id, STARTING_CREDIT, reason="starting credit", key="starting-credit"
-            )
-            return user, organization
         raise SlugTaken("Try once more: the organization's address was just taken.")
 
     async def _make(self, found: SignUp, slug: str) -> tuple[User, Organization]:
@@ -112,6 +105,9 @@ class SignUps:
             session.add(member)
             caller = Caller(organization.id, user.id, None, frozenset({"*"}))
             audit.record(session, caller, "organization.created", organization.id, name=organization.name)
+            await credit.grant(
+                session, organization.id, STARTING_CREDIT, reason="starting credit", key="starting-credit"
+            )
         return user, organization
 
     def _require_open(self) -> None:

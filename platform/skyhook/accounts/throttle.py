@@ -6,12 +6,14 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from skyhook.accounts.errors import MailThrottled
+from skyhook.accounts.errors import LoginThrottled, MailThrottled
 from skyhook.accounts.models import LoginFailure, MailRequest
 from skyhook.clock import now
 from skyhook.database import Database
 
 THROTTLED_FOR = timedelta(minutes=15)
+MOST_FAILURES_OF_EMAIL = 10
+MOST_FAILURES_OF_ADDRESS = 50
 MOST_MAILS_TO_EMAIL = 3
 MOST_MAILS_OF_ADDRESS = 20
 
@@ -25,6 +27,22 @@ async def tried(
         of_email = await session.scalar(recent.where(table.email == email))
         of_address = await session.scalar(recent.where(table.address == address))
     return of_email or 0, of_address or 0
+
+
+async def check_failures(database: Database, email: str, address: str) -> None:
+    """Raises LoginThrottled where too many logins failed lately."""
+    of_email, of_address = await tried(database, LoginFailure, email, address)
+    if of_email >= MOST_FAILURES_OF_EMAIL or of_address >= MOST_FAILURES_OF_ADDRESS:
+        raise LoginThrottled(
+            "Too many logins failed. Wait a quarter of an hour and try again.",
+            retry_after_s=THROTTLED_FOR.total_seconds(),
+        )
+
+
+async def count_failure(database: Database, email: str, address: str) -> None:
+    """Counts a login that failed."""
+    async with database.write() as session:
+        session.add(LoginFailure(email=email, address=address))
 
 
 async def count_mail(database: Database, email: str, address: str) -> None:

@@ -31,6 +31,7 @@ from skyhook.graphql.errors import (
     internal_refusal,
 )
 from skyhook.graphql.head import Head
+from skyhook.graphql.watching import Watch
 from skyhook.operations.request import REQUEST_ID
 
 WATCHED_AFTER_S = 0.05
@@ -47,9 +48,12 @@ _DOCUMENT_ERRORS = (ParseFailed, ValidationFailed, BadVariable, OperationNotFoun
 class Handler:
     """Answers HTTP requests with an engine."""
 
-    def __init__(self, engine: Engine, authenticate: Authenticate, services: Any, graphiql_path: str) -> None:
+    def __init__(
+        self, engine: Engine, authenticate: Authenticate, watch: Watch, services: Any, graphiql_path: str
+    ) -> None:
         self._engine = engine
         self._authenticate = authenticate
+        self._watch = watch
         self._services = services
         self._page = graphiql.page(graphiql_path)
 
@@ -68,9 +72,10 @@ class Handler:
             kinds = STREAMS if media_type == media.STREAM else ANSWERS
             if head.method == "GET":  # any page can make a browser send it
                 kinds -= {OperationType.MUTATION}
+            check = await self._watch(head) if media_type == media.STREAM else None
             run = await self._engine.admit(request, context, kinds)
             if media_type == media.STREAM:
-                await sse.serve(run, receive, send)
+                await sse.serve(run, receive, send, check)
                 return
             body = encode(await _answer(run, receive), head.request_id)
         except ClientGone:

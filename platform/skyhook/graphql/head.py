@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from skyhook.clock import new_id
 
@@ -24,6 +25,8 @@ class Head:
     cookie: str
     organization: str | None
     """For which organization a page of this server asks, in the name of who is logged in there."""
+    is_of_own_page: bool
+    """Whether a browser says that a page of this server opens this; programs that are no browser do not."""
     idempotency_key: str | None
     request_id: str
     client_address: str
@@ -45,11 +48,17 @@ class Head:
             authorization=headers.get(b"authorization"),
             cookie=headers.get(b"cookie", ""),
             organization=_organization(headers),
+            is_of_own_page=_is_of_own_page(headers),
             idempotency_key=headers.get(b"idempotency-key"),
             request_id=given_id if _REQUEST_ID.match(given_id) else new_id().hex,
             client_address=client[0] if client else "",
             origin=_origin(scope["scheme"], headers.get(b"host", "")),
         )
+
+    @property
+    def is_of_session(self) -> bool:
+        """Whether it is asked in the name of who is logged in, not with a key."""
+        return self.authorization is None and self.organization is not None
 
 
 def _organization(headers: dict[bytes, str]) -> str | None:
@@ -57,6 +66,12 @@ def _organization(headers: dict[bytes, str]) -> str | None:
     if headers.get(b"sec-fetch-site", "same-origin") != "same-origin":
         return None
     return headers.get(b"skyhook-organization")
+
+
+def _is_of_own_page(headers: dict[bytes, str]) -> bool:
+    # A WebSocket of any site carries this server's cookies, but its browser says whose page opened it.
+    page, host = urlsplit(headers.get(b"origin", "")).netloc, headers.get(b"host")
+    return page == host and headers.get(b"sec-fetch-site", "same-origin") == "same-origin"
 
 
 def _origin(scheme: str, host: str) -> str:

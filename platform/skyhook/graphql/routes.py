@@ -16,6 +16,7 @@ from skyhook.graphql.engine import Engine
 from skyhook.graphql.graphiql import assets_route
 from skyhook.graphql.handler import Handler
 from skyhook.graphql.limits import Limits
+from skyhook.graphql.watching import Watch, nobody_is_watched
 from skyhook.graphql.websocket import Socket
 
 
@@ -25,23 +26,30 @@ def graphql_routes(
     rate_budget: RateBudget,
     services: Any,
     *,
+    watch: Watch = nobody_is_watched,
     limits: Limits | None = None,
     path: str = "/graphql",
 ) -> list[BaseRouteHandler]:
     """GraphQL at `path` over HTTP, SSE and WebSocket, with GraphiQL for browsers."""
-    return engine_routes(Engine(schema, rate_budget, limits or Limits()), authenticate, services, path=path)
+    engine = Engine(schema, rate_budget, limits or Limits())
+    return engine_routes(engine, authenticate, services, watch=watch, path=path)
 
 
 def engine_routes(
-    engine: Engine, authenticate: Authenticate, services: Any, *, path: str = "/graphql"
+    engine: Engine,
+    authenticate: Authenticate,
+    services: Any,
+    *,
+    watch: Watch = nobody_is_watched,
+    path: str = "/graphql",
 ) -> list[BaseRouteHandler]:
     """The same for an engine that is there already."""
-    handler = Handler(engine, authenticate, services, path)
+    handler = Handler(engine, authenticate, watch, services, path)
 
     @asgi(path, copy_scope=False, name="graphql")
     async def graphql(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.WEBSOCKET:
-            await Socket(engine, authenticate, services, scope, send).serve(scope, receive)
+            await Socket(engine, authenticate, watch, services, scope, send).serve(scope, receive)
         else:
             await handler(scope, receive, send)
 

@@ -15,6 +15,7 @@ from skyhook.graphql.context import Authenticate, Context
 from skyhook.graphql.engine import STREAMS, Engine, Request, encode
 from skyhook.graphql.errors import ClientGone, RequestRefused, internal_refusal
 from skyhook.graphql.head import Head
+from skyhook.graphql.watching import Check, Watch, end_of
 from skyhook.operations.request import REQUEST_ID
 
 PROTOCOL = "graphql-transport-ws"
@@ -47,13 +48,21 @@ class Socket:
     """One connection, with its operations as tasks; serves it until either side closes it."""
 
     def __init__(
-        self, engine: Engine, authenticate: Authenticate, services: Any, scope: Scope, send: Send
+        self,
+        engine: Engine,
+        authenticate: Authenticate,
+        watch: Watch,
+        services: Any,
+        scope: Scope,
+        send: Send,
     ) -> None:
         self._engine = engine
         self._authenticate = authenticate
+        self._watch = watch
         self._services = services
         self._head = Head.of(scope)
         self._raw_send = send
+        self._check: Check | None = None
         self._state = "new"
         self._operations: dict[str, asyncio.Task[None]] = {}
 
@@ -67,8 +76,8 @@ class Socket:
             if accepted is None:
                 raise Closed(4406, f"Speak the subprotocol {PROTOCOL}")
             await self._initialise(receive)
-            while (text := await self._receive(receive)) is not None:
-                await self._handle(self._message(text))
+            if self._state == "ready":
+                await self._handle_all(receive)
         except ClientGone:
             pass
         except Closed as closed:
@@ -81,6 +90,25 @@ class Socket:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _handle_all(self, receive: Receive) -> None:
+        """What the client sends until it goes away, or until the session ends."""
+        handling = asyncio.create_task(self._handle_each(receive))
+        watching = asyncio.create_task(end_of(self._check))
+        try:
+            await asyncio.wait((handling, watching), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            handling.cancel()
+            watching.cancel()
+            handled, why = await asyncio.gather(handling, watching, return_exceptions=True)
+        if isinstance(handled, Exception):
+            raise handled
+        if isinstance(why, SkyhookError):
+            raise Closed(4403, f"{why.code}: {why.message}")
+
+    async def _handle_each(self, receive: Receive) -> None:
+        while (text := await self._receive(receive)) is not None:
+            await self._handle(self._message(text))
 
     async def _receive(self, receive: Receive) -> str | None:
         event: Any = await receive()
@@ -132,12 +160,25 @@ class Socket:
             if given is not None and not isinstance(given, str):
                 raise Closed(4400, "Authorization is a string")
             self._head = replace(self._head, authorization=given or self._head.authorization)
+            self._head = replace(self._head, organization=self._asked_for(payload))
         try:
             await self._authenticate(self._head)
+            self._check = await self._watch(self._head)
         except SkyhookError as error:
             raise Closed(4403, f"{error.code}: {error.message}") from error
         self._state = "ready"
         await self._reply({"type": "connection_ack"})
+
+    def _asked_for(self, payload: dict[str, Any]) -> str | None:
+        """The organization for which a page of this server asks, in the name of who is logged in."""
+        organization: object = payload.get("organization")
+        if organization is None:
+            return self._head.organization
+        if not isinstance(organization, str):
+            raise Closed(4400, "organization is a string")
+        if self._head.authorization is None and not self._head.is_of_own_page:
+            raise Closed(4403, "FORBIDDEN: Only a page of this server asks for who is logged in")
+        return organization
 
     def _subscribe(self, message: Message) -> None:
         if self._state != "ready":

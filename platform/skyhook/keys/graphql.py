@@ -112,6 +112,7 @@ class KeysMutation:
     async def key_create(self, info: Info, input: KeyCreateInput) -> NewKey:
         """A new key."""
         info.context.caller.require(KEYS_WRITE)
+        info.context.caller.require_recent()
         limits = KeyLimits(
             scopes=input.scopes,
             rate_limit_per_minute=input.rate_limit_per_minute,
@@ -126,6 +127,7 @@ class KeysMutation:
     async def key_rotate(self, info: Info, id: KeyId, overlap_seconds: OverlapSeconds = 86_400) -> NewKey:
         """The successor of a key."""
         info.context.caller.require(KEYS_WRITE)
+        info.context.caller.require_recent()
         overlap = timedelta(seconds=overlap_seconds)
         key, text = await info.context.services.keys.rotate(
             info.context.caller, node_uuid(id, "Key", "id"), overlap

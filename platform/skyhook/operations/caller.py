@@ -31,6 +31,8 @@ class Caller:
     """The key's allow-list, checked already."""
     disabled_plugins: frozenset[str] = frozenset()
     """The plugins that the organization has switched off."""
+    is_recent: bool = True
+    """Whether whoever is behind a session has shown lately who they are; always so for a key."""
 
     def has_scope(self, scope: str) -> bool:
         """Whether the caller carries `scope` itself, its plugin's `*`, or the `*` of everything."""
@@ -46,12 +48,28 @@ class Caller:
         if self.disabled_plugins and (plugin := scope.partition(":")[0]) in self.disabled_plugins:
             raise PluginDisabled(plugin)
         if not self.has_scope(scope):
+            if self.key_id is None:
+                raise ScopeMissing(f"Your role lacks the scope {scope!r}. Ask an owner or an administrator.")
             raise ScopeMissing(
                 f"This key lacks the scope {scope!r}. Create a key that has it, or ask an administrator."
             )
 
+    def require_recent(self) -> None:
+        """Raises LoginTooOld before what is dangerous in a browser that somebody left alone, or lost."""
+        if not self.is_recent:
+            raise LoginTooOld(
+                "Your login is a while ago. Do this in the console, which asks once more who you are, "
+                "or log in again."
+            )
+
+
+class LoginTooOld(Forbidden):
+    """What is dangerous needs a login of the last 15 minutes."""
+
+    code = "LOGIN_TOO_OLD"
+
 
 class ScopeMissing(Forbidden):
-    """The key is valid but lacks the scope that the operation needs."""
+    """The key, or the member's role, lacks the scope that the operation needs."""
 
     code = "SCOPE_MISSING"

@@ -128,6 +128,7 @@ class PluginsMutation:
     async def plugin_enable(self, info: Info, name: Name) -> Plugin:
         """Undoes pluginDisable."""
         info.context.caller.require(ACCOUNT_WRITE)
+        info.context.caller.require_recent()
         await info.context.services.switches.enable(info.context.caller, name)
         return await _named(info, name)
 
@@ -138,6 +139,7 @@ class PluginsMutation:
     async def plugin_disable(self, info: Info, name: Name) -> Plugin:
         """Refuses the plugin's operations."""
         info.context.caller.require(ACCOUNT_WRITE)
+        info.context.caller.require_recent()
         await info.context.services.switches.disable(info.context.caller, name)
         return await _named(info, name)
 
