@@ -71,6 +71,7 @@ DANGEROUS = [
     f'memberSetRole(id: "{to_base64("Member", uuid4())}", role: OWNER) {{ id }}',
     f'memberRemove(id: "{to_base64("Member", uuid4())}")',
     'memberInvite(email: "heron@example.com", role: ADMIN) { id }',
+    "autoTopUpSet(input: {thresholdCents: 500, cents: 2000, monthlyCapCents: 2000}) { paused }",
     'pluginDisable(name: "probe") { name }',
     'pluginEnable(name: "probe") { name }',
 ]

@@ -186,6 +186,7 @@ class PaymentsMutation:
     @strawberry.mutation(description="Charges the saved card from now on where credit runs low.")
     async def auto_top_up_set(self, info: Info, input: AutoTopUpInput) -> AutoTopUp:
         """The new setting."""
+        info.context.caller.require_recent()
         setting = await info.context.services.payments.set_auto_top_up(
             info.context.caller, input.threshold_cents, input.cents, input.monthly_cap_cents
         )
