@@ -9,15 +9,13 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.console.test_plugins import switch, viewer
+from tests.console.test_plugins import switch
 from tests.serving import Server
 
 from skyhook.app import load_plugins
 from skyhook.graphql.examples import ReadExample, Variable
 from skyhook.plugins.manifest import Example
 from skyhook_console.inputs import inputs_of, label
-
-__all__ = ["viewer"]
 
 PAGE = "/console/o/first/playground"
 BUILT_IN = ("chat", "code", "imagine", "macrohard", "money", "voice")
