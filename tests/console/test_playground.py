@@ -108,7 +108,7 @@ def test_who_lacks_the_scope_is_told_which_and_cannot_run_it(viewer: httpx.Clien
 def test_a_page_runs_no_script_but_the_consoles_own_files(client: httpx.Client) -> None:
     page = client.get(f"{PAGE}/chat/talk")
     scripts = re.findall(r"<script([^>]*)>(.*?)</script>", page.text, re.DOTALL)
-    assert len(scripts) == 4
+    assert len(scripts) == 5
     assert all('src="/console/static/' in attributes and not body for attributes, body in scripts)
     assert " style=" not in page.text
     policy = page.headers["content-security-policy"]
