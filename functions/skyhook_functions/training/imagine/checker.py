@@ -157,7 +157,9 @@ def fit(silhouette: Floats, shape: str, colour: str) -> tuple[float, Thing]:
 
 
 def recognize(silhouette: Floats, colour: str) -> Thing:
-    """The shape that fits best; an empty one if none fits well, or two alike."""
+    """The shape that fits best; an empty one if none fits well, or two alike, or nothing is there."""
+    if not silhouette.any():
+        return Thing("", colour, SIZE / 2, SIZE / 2, 0.0)
     fits = sorted((fit(silhouette, shape, colour) for shape in SHAPES), key=lambda one: -one[0])
     (best, thing), (next_best, _) = fits[:2]
     if best < LEAST_FIT or best - next_best < LEAST_MARGIN:
