@@ -51,6 +51,13 @@ plugin = Plugin(
             tier="small",
             description="Draws plain coloured shapes, trained from scratch on a CPU; see its model card.",
         ),
+        Model(
+            name="skyhook-scenes-video",
+            title="Skyhook Scenes Video",
+            location="skyhook_functions:weights/skyhook-scenes-video",
+            tier="small",
+            description="Films plain coloured shapes that move; see its model card.",
+        ),
     ),
     tables=Base.metadata,
     migrations="skyhook_imagine:migrations",

@@ -40,7 +40,7 @@ def photo() -> bytes:
 def test_models_say_what_they_can_do(studio: Studio) -> None:
     query = "{ imagineModels { name source abilities { generate editMask video extend mostFrames } } }"
     models = {one["name"]: one for one in studio.server.graphql(query)["data"]["imagineModels"]}
-    assert {"skyhook-scenes", "scenes", "films"} == models.keys()
+    assert {"skyhook-scenes", "skyhook-scenes-video", "scenes", "films"} == models.keys()
     assert models["scenes"]["abilities"] == {
         "generate": True,
         "editMask": True,
