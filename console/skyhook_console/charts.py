@@ -28,6 +28,7 @@ def by_day(
     """A bar for each day, stacked of its series; `write` tells a value in words."""
     sums = [sum(values) for values in zip(*(one.values for one in series), strict=True)]
     top = _top(max(sums))
+    scale = (write(top), write(top // 2)) if any(sums) else ("", "")  # nothing needs no scale
     step = WIDTH / len(days)
     hovers = [
         Markup(
@@ -46,8 +47,8 @@ def by_day(
         "{legend}</figure>"
     ).format(
         title=title,
-        top=write(top),
-        middle=write(top // 2),
+        top=scale[0],
+        middle=scale[1],
         width=WIDTH,
         height=HEIGHT,
         half=HEIGHT // 2,
