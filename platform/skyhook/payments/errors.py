@@ -17,6 +17,7 @@ class PaymentProviderUnavailable(SkyhookError):
 
     code = "PAYMENT_PROVIDER_UNAVAILABLE"
     status = 503
+    retryable = True
 
 
 class CardDeclined(SkyhookError):
