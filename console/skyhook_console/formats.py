@@ -24,6 +24,11 @@ def dollars(nano: int | None) -> str:
     return f"{'−' if nano < 0 else ''}${whole:,}.{cents}{more}"
 
 
+def cents(amount: int) -> str:
+    """US cents as dollars."""
+    return dollars(amount * CENT)
+
+
 def signed(nano: int) -> str:
     """An amount that was added or taken away."""
     return f"+{dollars(nano)}" if nano > 0 else dollars(nano)

@@ -26,6 +26,7 @@ class Pages:
         )
         self._environment.filters.update(
             ago=formats.ago,
+            cents=formats.cents,
             count=formats.count,
             dollars=formats.dollars,
             duration=formats.duration,
