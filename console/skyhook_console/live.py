@@ -11,49 +11,40 @@ import msgspec
 from litestar import get
 from litestar.response import Stream
 
-from skyhook.accounts.sessions import COOKIE
-from skyhook.errors import SkyhookError
+from skyhook.accounts.errors import SessionEnded
+from skyhook.accounts.sessions import Place
 from skyhook.operations.caller import Caller
 from skyhook.scopes import USAGE_READ
 from skyhook.services import Services
 from skyhook.usage.activity import CurrentHour
 from skyhook_console.formats import count, dollars
-from skyhook_console.visiting import KEEPS_SESSION, Http, Visit
+from skyhook_console.visiting import KEEPS_SESSION, Visit
 
 CHECK_S = 30.0
 """How soon a stream ends after its session, or the reader's membership, did."""
 
 
 @get("/o/{slug:str}/usage/live", opt={KEEPS_SESSION: False})
-async def live_usage(request: Http, visit: Visit, slug: str) -> Stream:
+async def live_usage(visit: Visit, slug: str) -> Stream:
     """The current hour, now and whenever it changes."""
     visit, caller = visit.at(slug, USAGE_READ)
-    told = events(visit.services, caller, request.cookies.get(COOKIE, ""), slug)
+    told = events(visit.services, caller, visit.visitor.place(slug))
     return Stream(told, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
-async def events(services: Services, caller: Caller, token: str, slug: str) -> AsyncGenerator[bytes, None]:
+async def events(services: Services, caller: Caller, place: Place) -> AsyncGenerator[bytes, None]:
     clock = asyncio.get_running_loop().time
     check_at = clock() + CHECK_S
     async with aclosing(services.activity.watch(caller.organization_id)) as hours:
         async for hour in hours:
             if clock() >= check_at:
-                if not await _may_read(services, token, slug):
+                try:
+                    await services.sessions.check(place)
+                except SessionEnded:
                     yield b"event: ended\ndata:\n\n"
                     return
                 check_at = clock() + CHECK_S
             yield b"data: %b\n\n" % msgspec.json.encode(_words(hour))
-
-
-async def _may_read(services: Services, token: str, slug: str) -> bool:
-    visitor = await services.sessions.look(token)
-    if visitor is None:
-        return False
-    try:
-        visitor.caller(visitor.member_of(slug)).require(USAGE_READ)
-    except SkyhookError:
-        return False
-    return True
 
 
 def _words(hour: CurrentHour) -> dict[str, str]:

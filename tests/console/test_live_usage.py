@@ -87,8 +87,8 @@ async def services(tmp_path: Path) -> AsyncIterator[Services]:
     await services.database.close()
 
 
-async def logged_in(services: Services) -> tuple[str, Visitor]:
-    """A session's token and its member of an organization."""
+async def logged_in(services: Services) -> Visitor:
+    """Who is logged in, a member of an organization."""
     organization = Organization(name="Ours", slug="ours")
     user = User(email="who@example.com", name="Who")
     async with services.database.write() as session:
@@ -98,7 +98,7 @@ async def logged_in(services: Services) -> tuple[str, Visitor]:
     token = await services.sessions.open(user, "127.0.0.1", "a browser")
     visitor = await services.sessions.look(token)
     assert visitor is not None
-    return token, visitor
+    return visitor
 
 
 @pytest.mark.parametrize("gone", [Session, Member])
@@ -106,9 +106,9 @@ async def test_a_stream_ends_with_the_session_and_with_the_membership(
     services: Services, monkeypatch: pytest.MonkeyPatch, gone: type[Any]
 ) -> None:
     monkeypatch.setattr(live, "CHECK_S", 0.0)
-    token, visitor = await logged_in(services)
+    visitor = await logged_in(services)
     caller = visitor.caller(visitor.members[0])
-    events = live.events(services, caller, token, "ours")
+    events = live.events(services, caller, visitor.place("ours"))
     assert (await anext(events)).startswith(b"data: {")
     services.activity.began(caller.organization_id)
     assert b'"running":"1"' in await anext(events)

@@ -43,6 +43,15 @@ RECENT = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where something began that goes on: a session, and its user's role in an organization then."""
+
+    session_id: UUID
+    member_id: UUID
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
 class Visitor:
     """Who is logged in, and where they are a member."""
 
@@ -66,6 +75,11 @@ class Visitor:
                 return member
         raise NotFound("There is no such organization, or you are not a member of it.")
 
+    def place(self, slug: str) -> Place:
+        """Where a stream begins, for `Sessions.check`. Raises NotFound as `member_of` does."""
+        member = self.member_of(slug)
+        return Place(self.session.id, member.id, member.role)
+
     def require_instance_administrator(self) -> None:
         """Raises AdministratorNeeded unless the user may change the whole instance."""
         if not self.user.is_instance_administrator:
@@ -83,15 +97,6 @@ class Visitor:
             disabled_plugins=disabled,
             is_recent=self.is_recent,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where something began that goes on: a session, and its user's role in an organization then."""
-
-    session_id: UUID
-    member_id: UUID
-    role: str
 
 
 class Sessions:
@@ -184,9 +189,7 @@ class Sessions:
 
     async def place_of(self, token: str | None, slug: str) -> Place:
         """Where a stream begins, for `check`. Raises as `caller_of` does."""
-        visitor = await self._logged_in(token)
-        member = visitor.member_of(slug)
-        return Place(visitor.session.id, member.id, member.role)
+        return (await self._logged_in(token)).place(slug)
 
     async def check(self, place: Place) -> None:
         """Raises SessionEnded where the session has ended, or its user is no member or has another role.
