@@ -1,11 +1,12 @@
-"""Tables of prices and of the results that idempotency keys name."""
+"""Tables of prices, of credit grants, and of the results that idempotency keys name."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, String, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from skyhook.clock import now
@@ -13,6 +14,7 @@ from skyhook.database import Base, Identified
 
 _FOR_MODEL = text("model IS NOT NULL")
 _FOR_ALL = text("model IS NULL")
+_LEFT = text("remaining > 0")
 
 
 class Price(Identified, Base):
@@ -59,3 +61,61 @@ class IdempotencyRecord(Base):
     """The answer, as JSON."""
     usage_event_id: Mapped[UUID] = mapped_column()
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class GrantCategory(StrEnum):
+    """What sort of credit a grant is."""
+
+    PROMOTIONAL = "promotional"
+    """Given by the platform: what a new organization begins with, and what an operator grants."""
+    PLAN = "plan"
+    """Included in a plan's month."""
+    PAID = "paid"
+    """Bought by card."""
+
+
+class CreditGrant(Identified, Base):
+    """Credit that was added at one time, and what is left of it. See `billing.grants`."""
+
+    __tablename__ = "credit_grants"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "key"),
+        CheckConstraint("amount > 0", name="amount_positive"),
+        CheckConstraint("remaining >= 0 AND remaining <= amount", name="remaining"),
+        CheckConstraint("priority >= 0 AND priority <= 100", name="priority"),
+        CheckConstraint("expires_at > effective_at", name="expires_later"),
+        Index(
+            "ix_credit_grants_unspent",
+            "organization_id",
+            sqlite_where=_LEFT,
+            postgresql_where=_LEFT,
+        ),
+        Index("ix_credit_grants_expiring", "expires_at", sqlite_where=_LEFT, postgresql_where=_LEFT),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    amount: Mapped[int] = mapped_column()
+    """Nano-dollars."""
+    remaining: Mapped[int] = mapped_column()
+    """Of these, what was neither spent and allocated, nor expired, nor taken back."""
+    category: Mapped[str] = mapped_column(String(12))
+    priority: Mapped[int] = mapped_column()
+    """Lower numbers are spent first."""
+    effective_at: Mapped[datetime] = mapped_column()
+    """Since when it can be spent."""
+    expires_at: Mapped[datetime | None] = mapped_column()
+    """None for credit that never expires."""
+    reference: Mapped[str] = mapped_column(String(200))
+    key: Mapped[str] = mapped_column(String(200))
+    """What happened that added it; once in an organization."""
+
+
+class CreditAllocation(Base):
+    """How much of what an organization spent is taken from its grants already."""
+
+    __tablename__ = "credit_allocations"
+    __table_args__ = (CheckConstraint("allocated >= 0", name="allocated_not_negative"),)
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    allocated: Mapped[int] = mapped_column()
+    """Nano-dollars."""

@@ -88,6 +88,7 @@ async def _settle(session: AsyncSession, payment: Payment, reversal: Reversal) -
         await take_back(
             session, payment.organization_id, reversal.amount,
             reference="refund or dispute", key=f"reversal:{reversal.stripe_id}",
+            paid_in=f"payment:{payment.id}",
         )  # fmt: skip
         reversal.is_taken = True
     if reversal.undone and not reversal.is_returned:
