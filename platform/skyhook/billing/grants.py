@@ -1,7 +1,7 @@
 """Credit grants: where an organization's credit came from, what is left of each, and when it expires.
 
-The ledger says how much credit there is; grants say of which sort. Calls know nothing of them: what they spend
-is allocated to the grants later, in `ORDER`, as far as the account of what was spent has grown meanwhile.
+The ledger says how much credit there is; grants say of which sort. Calls know nothing of them: what they
+spend is allocated to the grants later, in `ORDER`, as far as what was spent has grown meanwhile.
 
 Whoever touches grants locks the organization's `credit_allocations` row first, before any account.
 """
@@ -95,7 +95,7 @@ async def add(
 async def require_same(
     session: AsyncSession, organization_id: UUID, key: str, expires_at: datetime | None, priority: int
 ) -> None:
-    """Raises TransferKeyReused where the grant of a key expires or is spent otherwise than is asked for now."""
+    """Raises TransferKeyReused where the grant of a key has another expiry or priority."""
     known = await session.scalar(
         select(CreditGrant).where(CreditGrant.organization_id == organization_id, CreditGrant.key == key)
     )
@@ -163,7 +163,7 @@ async def unspent(session: AsyncSession, organization_id: UUID, limit: int) -> S
                     grant.effective_at,
                     grant.expires_at,
                     grant.reference,
-                )  # fmt: skip
+                )
             )
     return found
 
