@@ -14,6 +14,7 @@ from skyhook.billing.funds import CREDIT_ASSET, Fund, open_fund
 from skyhook.billing.models import GrantCategory
 from skyhook.clock import now
 from skyhook.errors import InvalidInput
+from skyhook.ledger.errors import TransferKeyReused
 from skyhook.ledger.models import LedgerAccount
 from skyhook.ledger.service import Movement, known_transfer, post
 
@@ -43,10 +44,14 @@ async def grant(
     await grants.allocate(session, organization_id)
     accounts = await open_fund(session, Fund(organization_id))
     movements = [Movement(accounts.source, accounts.funded, amount)]
-    transfer_key = f"credit:{organization_id}:{key}"
+    transfer_key = key_of(organization_id, key)
     known = await known_transfer(session, movements, [None], reason, transfer_key)
     if known is not None:
-        await grants.require_same(session, organization_id, transfer_key, expires_at, priority)
+        before = await grants.named(session, organization_id, transfer_key)
+        if before is not None and (before.expires_at, before.priority) != (expires_at, priority):
+            raise TransferKeyReused(
+                "This key granted credit with another expiry or priority. Use a new key.", field="key"
+            )
         return known
     transfer_id = await post(session, movements, reference=reason, key=transfer_key)
     await grants.add(
@@ -54,6 +59,11 @@ async def grant(
         expires_at=expires_at, priority=priority, at=at,
     )  # fmt: skip
     return transfer_id
+
+
+def key_of(organization_id: UUID, key: str) -> str:
+    """The key of the transfer and of the grant that `grant` makes for a key."""
+    return f"credit:{organization_id}:{key}"
 
 
 async def balance(session: AsyncSession, organization_id: UUID) -> Balance:

@@ -21,7 +21,6 @@ from skyhook.billing.funds import CREDIT_ASSET, Fund, available, open_fund
 from skyhook.billing.models import CreditAllocation, CreditGrant, GrantCategory
 from skyhook.clock import new_id, now
 from skyhook.database import Database
-from skyhook.ledger.errors import TransferKeyReused
 from skyhook.ledger.models import LedgerAccount
 from skyhook.ledger.service import Movement, insert_if_absent, post
 
@@ -92,18 +91,13 @@ async def add(
     await session.flush()
 
 
-async def require_same(
-    session: AsyncSession, organization_id: UUID, key: str, expires_at: datetime | None, priority: int
-) -> None:
-    """Raises TransferKeyReused where the grant of a key has another expiry or priority."""
-    known = await session.scalar(
-        select(CreditGrant).where(CreditGrant.organization_id == organization_id, CreditGrant.key == key)
+async def named(session: AsyncSession, organization_id: UUID, key: str) -> CreditGrant | None:
+    """The grant of a key; None where there is none."""
+    return await session.scalar(
+        select(CreditGrant)
+        .where(CreditGrant.organization_id == organization_id, CreditGrant.key == key)
+        .execution_options(populate_existing=True)
     )
-    if known is not None and (known.expires_at, known.priority) != (expires_at, priority):
-        raise TransferKeyReused(
-            "This key granted credit with another expiry or priority. Use a new key for a new grant.",
-            field="key",
-        )
 
 
 async def allocate(session: AsyncSession, organization_id: UUID) -> None:
