@@ -122,13 +122,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization_id", name=op.f("pk_subscriptions")),
         sa.UniqueConstraint("stripe_id", name=op.f("uq_subscriptions_stripe_id")),
     )
-    # SQLite makes the table anew, and does not find these checks by itself.
-    checks = (
-        sa.CheckConstraint("state = 'paid' OR taken_back = 0", name=op.f("ck_payments_unpaid_is_whole")),
-        sa.CheckConstraint("amount > 0", name=op.f("ck_payments_amount_positive")),
-        sa.CheckConstraint("taken_back >= 0 AND taken_back <= amount", name=op.f("ck_payments_taken_back")),
-    )
-    with op.batch_alter_table("payments", schema=None, table_args=checks) as batch_op:
+    with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.add_column(sa.Column("invoice", sa.String(length=60), nullable=True))
         batch_op.alter_column(
             "kind", existing_type=sa.VARCHAR(length=10), type_=sa.String(length=20), existing_nullable=False
