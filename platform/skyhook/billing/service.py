@@ -81,20 +81,20 @@ class Billing:
         """
         async with self._database.write() as session:
             await self.prices.load(session)
-            self.prices.cost(dict.fromkeys(prices, 0), None)
+            self.prices.cost(dict.fromkeys(prices, 0), None, None)
             for meter, price in prices.items():
                 await set_price(session, meter, model, price, self._clock())
 
-    def cost(self, quantities: Mapping[str, int], model: str | None) -> int:
-        """What these quantities cost now. Raises UnknownMeter, InvalidInput."""
-        return self.prices.cost(quantities, model)
+    def cost(self, organization_id: UUID, quantities: Mapping[str, int], model: str | None) -> int:
+        """What these quantities cost an organization now. Raises UnknownMeter, InvalidInput."""
+        return self.prices.cost(quantities, model, organization_id)
 
     async def hold(self, payer: Payer, quantities: Mapping[str, int], model: str | None) -> Hold:
         """Sets aside what a call can cost at most; it ends with `settle` or `release`.
 
         Raises InsufficientCredit, BudgetExceeded, UnknownMeter.
         """
-        amount = self.cost(quantities, model)
+        amount = self.prices.most(quantities, model, payer.organization_id)
         if amount == 0:
             return Hold(0)
         if payer.monthly_budget is None or payer.key_id is None:
