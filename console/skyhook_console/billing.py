@@ -84,6 +84,7 @@ async def billing_page(visit: Visit, slug: str) -> Response[str]:
         "billing.html",
         balance=await billing.balance(organization_id),
         months=months,
+        late=await visit.services.subscriptions.late(caller),
         cards_are_taken=visit.services.payments.are_taken,
         grants=grants[:GRANTS],
         more_grants=len(grants) > GRANTS,

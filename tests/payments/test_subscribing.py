@@ -40,8 +40,7 @@ from skyhook.payments.errors import (
     SubscriptionPaymentPending,
 )
 from skyhook.payments.models import PaymentKind, PaymentState
-from skyhook.payments.plan_models import Subscription, SubscriptionState
-from skyhook.payments.renewals import GRACE
+from skyhook.payments.plan_models import GRACE, Subscription, SubscriptionState
 from skyhook.payments.subscriptions import Subscriptions
 
 pytestmark = pytest.mark.usefixtures("offered")

@@ -10,10 +10,7 @@ from skyhook.accounts.models import Member, Organization, Role, User
 from skyhook.database import Database
 from skyhook.mail import message
 from skyhook.mail.service import Mail
-from skyhook.payments.plan_models import Plan, Subscription, SubscriptionState
-
-LATE = frozenset({SubscriptionState.PAST_DUE, SubscriptionState.UNPAID})
-"""In these states an invoice waits to be paid."""
+from skyhook.payments.plan_models import Plan, Subscription
 
 
 class Letter(Enum):

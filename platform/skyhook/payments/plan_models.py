@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -28,6 +28,12 @@ class SubscriptionState(StrEnum):
 
 LIVE = frozenset({SubscriptionState.ACTIVE, SubscriptionState.PAST_DUE, SubscriptionState.UNPAID})
 """In these states an organization has a subscription, whether it is paid or not."""
+
+
+LATE = frozenset({SubscriptionState.PAST_DUE, SubscriptionState.UNPAID})
+"""In these states an invoice waits to be paid."""
+GRACE = timedelta(days=7)
+"""How long after an unpaid renewal the plan's discount stays."""
 
 
 class Plan(Base):
@@ -103,3 +109,15 @@ class Subscription(Base):
     seen: Mapped[int] = mapped_column(default=0)
     """and the newest of these looks whose answer stands here: an older one is never written over it."""
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+    @property
+    def grace_until(self) -> datetime | None:
+        """When the discount ends of a renewal that is late."""
+        if self.state != SubscriptionState.PAST_DUE or self.period_start is None:
+            return None
+        return self.period_start + GRACE
+
+    def is_in_force(self, at: datetime) -> bool:
+        """Whether it gives its discount: it is paid, or its renewal is late within the grace."""
+        grace = self.grace_until
+        return self.state == SubscriptionState.ACTIVE or (grace is not None and at < grace)

@@ -28,12 +28,10 @@ from skyhook.payments.included import give_included, is_given
 from skyhook.payments.models import Payment, StripeCustomer
 from skyhook.payments.payments import apply_invoice_paid
 from skyhook.payments.plan_gateway import PlanGateway, Seen, SeenInvoice, SeenSubscription
-from skyhook.payments.plan_models import LIVE, Plan, PlanPrice, Subscription, SubscriptionState
+from skyhook.payments.plan_models import LATE, LIVE, Plan, PlanPrice, Subscription, SubscriptionState
 
 POLL_S = 30.0
-GRACE = timedelta(days=7)
-"""How long after an unpaid renewal the plan's discount stays."""
-LATE = timedelta(days=7)
+LATE_CREDIT = timedelta(days=7)
 """How long the credit of an invoice stays that became known only when its period was over."""
 LOOKED_AFTER = timedelta(hours=1)
 """After which Stripe is asked where an event is missing."""
@@ -143,7 +141,7 @@ class Renewals:
     async def _set_discount(
         self, session: AsyncSession, row: Subscription, plans: Mapping[str, Plan]
     ) -> None:
-        discount = plans[row.plan].discount if row.plan and is_in_force(row, self._clock()) else 0
+        discount = plans[row.plan].discount if row.plan and row.is_in_force(self._clock()) else 0
         if discount != row.discount:
             await set_discount(session, row.organization_id, discount)
             row.discount = discount
@@ -165,13 +163,6 @@ async def locked(session: AsyncSession, organization_id: UUID) -> Subscription:
     }  # fmt: skip
     await session.execute(insert_if_absent(session, Subscription).values(row))
     return await session.get_one(Subscription, organization_id, with_for_update=True, populate_existing=True)
-
-
-def is_in_force(row: Subscription, at: datetime) -> bool:
-    """Whether a subscription gives its discount: it is paid, or its renewal is late within the grace."""
-    if row.state == SubscriptionState.PAST_DUE and row.period_start is not None:
-        return at < row.period_start + GRACE
-    return row.state == SubscriptionState.ACTIVE
 
 
 async def _record(
@@ -198,7 +189,7 @@ async def _record(
         nano += plans[price.plan].included * NANO_PER_CENT * line.cents // price.price
     until = max(line.end for line in lines)
     if until <= now():
-        until = now() + LATE
+        until = now() + LATE_CREDIT
     paid = max(lines, key=lambda line: line.cents)
     if nano > 0:
         title = plans[prices[paid.price or ""].plan].title
@@ -227,7 +218,7 @@ def _apply(row: Subscription, seen: Seen, prices: Mapping[str, PlanPrice]) -> du
     row.unpaid_invoice, row.pay_at = chosen.unpaid_invoice, chosen.pay_at
     if chosen.state in LIVE:
         row.session = None
-    if row.state in dunning.LATE and chosen.unpaid_invoice not in {None, row.told}:
+    if row.state in LATE and chosen.unpaid_invoice not in {None, row.told}:
         row.told = chosen.unpaid_invoice
         return dunning.Letter.NOT_PAID
     if row.state == SubscriptionState.CANCELED and chosen.was_not_paid and row.told != chosen.id:

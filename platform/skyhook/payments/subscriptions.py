@@ -18,7 +18,7 @@ from skyhook.payments.errors import (
     SubscriptionPaymentPending,
 )
 from skyhook.payments.plan_gateway import SeenSubscription
-from skyhook.payments.plan_models import LIVE, Plan, Subscription, SubscriptionState
+from skyhook.payments.plan_models import LATE, LIVE, Plan, Subscription, SubscriptionState
 from skyhook.payments.plans import Plans
 from skyhook.payments.renewals import locked
 from skyhook.payments.service import Payments
@@ -45,6 +45,11 @@ class Subscriptions:
         async with self._database.read() as session:
             row = await session.get(Subscription, caller.organization_id)
         return None if row is None or row.state == SubscriptionState.NONE else row
+
+    async def late(self, caller: Caller) -> Subscription | None:
+        """The subscription where its renewal is not paid. Raises ScopeMissing."""
+        row = await self.current(caller)
+        return row if row is not None and row.state in LATE else None
 
     async def start(self, caller: Caller, name: str) -> str:
         """The address of Stripe's page on which a plan is subscribed to.
