@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from litestar import Response, get
@@ -88,7 +88,7 @@ async def billing_page(visit: Visit, slug: str) -> Response[str]:
         cards_are_taken=visit.services.payments.are_taken,
         grants=grants[:GRANTS],
         more_grants=len(grants) > GRANTS,
-        expiring=min((one for one in grants if one.expires_at), key=_expiry, default=None),
+        expiring=_next_to_expire(grants),
         budgets=await _budgets(visit.services, caller),
         holds=await billing.open_holds(organization_id),
         lines=await billing.statement(organization_id, LINES),
@@ -108,8 +108,10 @@ async def prices_page(visit: Visit, slug: str) -> Response[str]:
     return visit.page("prices.html", plugins=plugins, at=at)
 
 
-def _expiry(grant: Grant) -> datetime:
-    return grant.expires_at or datetime.max.replace(tzinfo=UTC)
+def _next_to_expire(grants: Sequence[Grant]) -> tuple[datetime, int] | None:
+    """When the next credit expires, and how much of it is left then if nothing is spent."""
+    at = min((one.expires_at for one in grants if one.expires_at is not None), default=None)
+    return None if at is None else (at, sum(one.remaining for one in grants if one.expires_at == at))
 
 
 async def _months(session: AsyncSession, caller: Caller) -> Months:

@@ -233,8 +233,8 @@ class Payments:
             await session.execute(insert_if_absent(session, StripeCustomer).values(values))
             return (await session.get_one(StripeCustomer, organization.id)).stripe_id
 
-    async def page(self, organization_id: UUID) -> str:
-        """The address of the organization's page of payments."""
+    async def page(self, organization_id: UUID, name: str = "payments") -> str:
+        """The address of one of the organization's pages of billing."""
         async with self._database.read() as session:
             organization = await session.get_one(Organization, organization_id)
-        return f"{self._address}/console/o/{organization.slug}/billing/payments"
+        return f"{self._address}/console/o/{organization.slug}/billing/{name}"

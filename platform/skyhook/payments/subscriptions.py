@@ -69,7 +69,7 @@ class Subscriptions:
             raise SubscriptionPaymentPending(
                 "A plan was just paid for, and Stripe has not confirmed it yet. Look again in a minute."
             )
-        back = f"{await self._payments.page(caller.organization_id)}/plan"
+        back = await self._payments.page(caller.organization_id, "plan")
         page = await self._gateway.subscribe(
             customer,
             plan.stripe_price,
