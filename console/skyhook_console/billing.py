@@ -10,6 +10,7 @@ from typing import Any
 from litestar import Response, get
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from skyhook.billing.grants import Grant
 from skyhook.billing.models import Price
 from skyhook.clock import now
 from skyhook.keys.format import PREFIX
@@ -22,7 +23,7 @@ from skyhook.usage.queries import Group, totals
 from skyhook_console.days import midnight, month_before
 from skyhook_console.visiting import Visit
 
-GRANTS = 5
+GRANTS = 20
 LINES = 8
 
 
@@ -78,12 +79,16 @@ async def billing_page(visit: Visit, slug: str) -> Response[str]:
     billing, organization_id = visit.services.billing, caller.organization_id
     async with visit.services.database.read() as session:
         months = await _months(session, caller)
+    grants = await billing.grants(organization_id, GRANTS + 1)
     return visit.page(
         "billing.html",
         balance=await billing.balance(organization_id),
         months=months,
+        late=await visit.services.subscriptions.late(caller),
         cards_are_taken=visit.services.payments.are_taken,
-        grants=await billing.grants(organization_id, GRANTS),
+        grants=grants[:GRANTS],
+        more_grants=len(grants) > GRANTS,
+        expiring=_next_to_expire(grants),
         budgets=await _budgets(visit.services, caller),
         holds=await billing.open_holds(organization_id),
         lines=await billing.statement(organization_id, LINES),
@@ -101,6 +106,12 @@ async def prices_page(visit: Visit, slug: str) -> Response[str]:
         if plugin.meters
     ]
     return visit.page("prices.html", plugins=plugins, at=at)
+
+
+def _next_to_expire(grants: Sequence[Grant]) -> tuple[datetime, int] | None:
+    """When the next credit expires, and how much of it is left then if nothing is spent."""
+    at = min((one.expires_at for one in grants if one.expires_at is not None), default=None)
+    return None if at is None else (at, sum(one.remaining for one in grants if one.expires_at == at))
 
 
 async def _months(session: AsyncSession, caller: Caller) -> Months:

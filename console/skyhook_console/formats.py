@@ -40,6 +40,11 @@ def price(nano: int, unit: str) -> str:
     return f"{dollars(nano * number)} per {unit if number == 1 else f'{number:,} {unit}s'}"
 
 
+def per_cent(basis_points: int) -> str:
+    """Basis points as per cent."""
+    return f"{basis_points / 100:g} %"
+
+
 def count(number: int) -> str:
     """A number with its thousands apart."""
     return f"{number:,}"

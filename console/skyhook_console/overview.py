@@ -44,14 +44,16 @@ async def overview(visit: Visit, slug: str) -> Response[str]:
             with_quantities=False,
         )
         events = await latest(session, caller.organization_id, limit=LATEST)
-    balance = None
+    balance = late = None
     if caller.has_scope(BILLING_READ):
         balance = await visit.services.billing.balance(caller.organization_id)
+        late = await visit.services.subscriptions.late(caller)
     has_key = not caller.has_scope(KEYS_READ) or bool(await visit.services.keys.newest(caller, 1))
     costs = {total.group[0]: total.cost for total in by_day}
     return visit.page(
         "overview.html",
         balance=balance,
+        late=late,
         calls=sum(total.calls for total in by_day),
         cost=sum(total.cost for total in by_day),
         chart=charts.by_day(

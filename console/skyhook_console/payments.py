@@ -55,7 +55,7 @@ async def buy(request: Http, visit: Visit, slug: str) -> Response[str]:
         _, page = await visit.services.payments.top_up(caller, _cents(form, "amount"))
     except SkyhookError as error:
         return await _page(visit, caller, form=form, error=error)
-    return _leave(request, visit, page.url)
+    return leave(request, visit, page.url)
 
 
 @post("/o/{slug:str}/billing/cards", status_code=200)
@@ -63,7 +63,7 @@ async def portal(request: Http, visit: Visit, slug: str) -> Response[str]:
     """Sends the customer to Stripe's page of cards."""
     visit, caller = visit.at(slug, BILLING_WRITE)
     try:
-        return _leave(request, visit, await visit.services.payments.portal(caller))
+        return leave(request, visit, await visit.services.payments.portal(caller))
     except SkyhookError as error:
         return await _page(visit, caller, error=error)
 
@@ -121,12 +121,13 @@ async def _page(
         form=form or {},
         automatic=automatic or {"threshold": "5", "amount": "20", "monthlyCap": "100"},
         setting=setting,
+        late=await visit.services.subscriptions.late(caller),
         error=error,
         is_of_automatic=is_of_automatic,
     )
 
 
-def _leave(request: Http, visit: Visit, address: str) -> Response[str]:
+def leave(request: Http, visit: Visit, address: str) -> Response[str]:
     """Sends the browser to Stripe: by HTMX, since a form may not lead to another site; else by a link."""
     if request.headers.get("hx-request"):
         return Response("", headers={"HX-Redirect": address}, media_type=MediaType.HTML)

@@ -147,7 +147,7 @@ async def _page(
     plugin = next((one for one in services.plugins.loaded if one.name == name), None)
     if plugin is None:
         raise NotFound("There is no such plugin.")
-    prices = services.billing.prices.current()
+    rates = services.billing.prices.current(caller.organization_id)
     operations = {operation.name: operation for operation in plugin.operations}
     fields = [Field(*field, operations.pop(field[1], None)) for field in root_fields(plugin)]
     return visit.page(
@@ -158,7 +158,7 @@ async def _page(
         failures=await services.failures.latest(caller.organization_id, plugin.name),
         fields=fields,
         beside_fields=list(operations.values()),
-        meters=[(meter, prices.get((meter.name, None), meter.price)) for meter in plugin.meters],
+        meters=[(meter, rates[meter.name, None].price) for meter in plugin.meters],
         functions=_functions(services, plugin),
         tables=sorted(plugin.tables.tables) if plugin.tables is not None else [],
         **form,

@@ -32,6 +32,7 @@ class Pages:
             duration=formats.duration,
             inline_code=formats.inline_code,
             moment=formats.moment,
+            per_cent=formats.per_cent,
             price=formats.price,
             signed=formats.signed,
             since=formats.since,

@@ -23,6 +23,7 @@ from skyhook.http.routes import artifact_routes, plugin_routes
 from skyhook.jobs.graphql import JobsMutation, JobsQuery, JobsSubscription
 from skyhook.keys.graphql import KeysMutation
 from skyhook.payments.graphql import PaymentsMutation, PaymentsQuery
+from skyhook.payments.plan_graphql import PlansMutation, PlansQuery
 from skyhook.payments.webhook import stripe_routes
 from skyhook.plugins.graphql import PluginsMutation, PluginsQuery
 from skyhook.plugins.host import PluginHost
@@ -39,6 +40,7 @@ CORE = (
     Fields("jobs", query=JobsQuery, mutation=JobsMutation, subscription=JobsSubscription),
     Fields("keys", mutation=KeysMutation),
     Fields("payments", query=PaymentsQuery, mutation=PaymentsMutation),
+    Fields("plans", query=PlansQuery, mutation=PlansMutation),
     Fields("plugins", query=PluginsQuery, mutation=PluginsMutation),
     Fields("webhooks", query=WebhooksQuery, mutation=WebhooksMutation),
 )

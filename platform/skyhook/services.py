@@ -33,6 +33,7 @@ from skyhook.operations.asks import Asks
 from skyhook.operations.caller import Caller
 from skyhook.operations.run import Operations
 from skyhook.payments import Payments
+from skyhook.payments.subscriptions import Subscriptions
 from skyhook.plugins.configuring import PluginSettings
 from skyhook.plugins.failures import Failures
 from skyhook.plugins.host import PluginHost
@@ -73,6 +74,7 @@ class Services:
     asks: Asks
     jobs: Jobs
     payments: Payments
+    subscriptions: Subscriptions
     webhooks: Webhooks
 
     @classmethod
@@ -96,9 +98,10 @@ class Services:
         operations = Operations(billing, compute, plugins.operations, failures, activity)
         asks = Asks(operations, catalogue, plugins.operations)
         caller_of = authentication.caller_of
+        mail = Mail(configuration.smtp_url, configuration.mail_from, configuration.data / "mail")
+        payments = Payments(database, configuration, mail)
         tools = Tools(artifacts, notary, catalogue, compute, asks, caller_of, switches, settings, failures)
         sessions = Sessions(database, secret, scopes)
-        mail = Mail(configuration.smtp_url, configuration.mail_from, configuration.data / "mail")
         return cls(
             configuration=configuration,
             database=database,
@@ -126,7 +129,8 @@ class Services:
             operations=operations,
             asks=asks,
             jobs=Jobs(database, configuration, billing, webhooks, plugins.operations, tools, activity),
-            payments=Payments(database, configuration, mail),
+            payments=payments,
+            subscriptions=Subscriptions(database, payments),
             webhooks=webhooks,
         )
 

@@ -76,7 +76,7 @@ async def test_unknown_meters_and_negative_quantities_are_refused(billing: Billi
     with pytest.raises(UnknownMeter):
         await billing.hold(payer, {"chat.dreams": 1}, None)
     with pytest.raises(InvalidInput):
-        billing.cost({"chat.tokens": -1}, None)
+        billing.cost(payer.organization_id, {"chat.tokens": -1}, None)
     hold = await billing.hold(payer, TOKENS, None)
     with pytest.raises(UnknownMeter):
         await billing.settle(replace(served(payer, hold, 1), quantities={"chat.dreams": 1}))

@@ -19,15 +19,16 @@ LARGE = Model("large", "Large", "bundled", "chat:large", "large", 4096, prices={
 async def test_a_models_own_price_comes_first(billing: Billing) -> None:
     await billing.seed_prices(METERS, (LARGE,))
     quantities = {"chat.tokens": 3, "chat.images": 1}
-    assert billing.cost(quantities, "large") == 3 * 900 + 5_000
-    assert billing.cost(quantities, "small") == billing.cost(quantities, None) == 3 * 100 + 5_000
+    assert billing.prices.cost(quantities, "large", None) == 3 * 900 + 5_000
+    for model in ("small", None):
+        assert billing.prices.cost(quantities, model, None) == 3 * 100 + 5_000
     with pytest.raises(UnknownMeter):
-        billing.cost({"chat.dreams": 1}, "large")
+        billing.prices.cost({"chat.dreams": 1}, "large", None)
 
 
 async def test_a_manifest_never_replaces_a_price(billing: Billing, other: Billing) -> None:
     await other.seed_prices((Meter("chat.tokens", "Tokens", "token", 1),), ())
-    assert other.cost({"chat.tokens": 1}, None) == 100
+    assert other.prices.cost({"chat.tokens": 1}, None, None) == 100
 
 
 async def test_a_price_counts_from_its_date_on(billing: Billing, clock: Clock, database: Database) -> None:
@@ -35,6 +36,6 @@ async def test_a_price_counts_from_its_date_on(billing: Billing, clock: Clock, d
         await set_price(session, "chat.tokens", None, 70, clock() + timedelta(hours=1))
     clock.turn(minutes=30)
     await billing.maintain()
-    assert billing.cost({"chat.tokens": 1}, None) == 100
+    assert billing.prices.cost({"chat.tokens": 1}, None, None) == 100
     clock.turn(minutes=30)
-    assert billing.cost({"chat.tokens": 1}, None) == 70
+    assert billing.prices.cost({"chat.tokens": 1}, None, None) == 70

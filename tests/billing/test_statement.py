@@ -78,7 +78,7 @@ async def test_a_time_has_its_own_lines_with_the_same_balances(
         assert await billing.statement(organization, 10, wanted) == whole
         assert await billing.statement(organization, 10, replace(wanted, since=ended)) == []
         assert await billing.statement(organization, 10, replace(wanted, until=begun)) == []
-    assert [grant.reason for grant in await billing.grants(organization, 5)] == ["a gift"]
+    assert [grant.reference for grant in await billing.grants(organization, 5)] == ["a gift"]
     assert await billing.grants(new_id(), 5) == []
 
 

@@ -23,6 +23,7 @@ PAGES = [
     "/billing/statement.csv",
     "/billing/prices",
     "/billing/payments",
+    "/billing/plan",
     "/billing/cards",
     "/plugins",
     "/plugins/probe",

@@ -101,6 +101,7 @@ def test_a_wrong_form_is_shown_again_with_what_was_written(
         "/billing/statement",
         "/billing/prices",
         "/billing/payments",
+        "/billing/plan",
         "/playground",
         "/playground/chat/talk",
         "/plugins",

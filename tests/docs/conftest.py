@@ -52,6 +52,7 @@ def server(plugin_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         environment |= {"STRIPE_SECRET_KEY": SECRET_KEY, "STRIPE_API_URL": stripe.address}
         server = Server(tmp_path_factory.mktemp("docs"), environment=environment)
         server.prepare()
+        server.command("plans", "set", "team", "--price", "50", "--included", "70", "--discount", "10")
         server.start()
         yield server
         server.stop()

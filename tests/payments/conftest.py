@@ -18,6 +18,7 @@ from skyhook.mail.service import Mail
 from skyhook.operations.caller import Caller
 from skyhook.payments import Payments
 from skyhook.payments.funds import NANO_PER_CENT
+from skyhook.payments.subscriptions import Subscriptions
 
 __all__ = ["stand_in"]
 
@@ -75,3 +76,15 @@ async def apply_events(payments: Payments, stand_in: StandIn, *, copies: int = 1
         await payments.inbox.receive(json.dumps(shown(event)).encode())
     while await payments.inbox.apply_due():
         pass
+
+
+@pytest.fixture
+def subscriptions(database: Database, payments: Payments) -> Subscriptions:
+    return Subscriptions(database, payments)
+
+
+@pytest.fixture
+async def offered(subscriptions: Subscriptions) -> None:
+    """Two plans: $20 a month with $25 of credit and 5 per cent off, and $50 with $70 and 10."""
+    await subscriptions.plans.set("starter", "Starter", 2_000, 2_500, 500)
+    await subscriptions.plans.set("team", "Team", 5_000, 7_000, 1_000)

@@ -188,6 +188,18 @@ def payment_page(session: Object, error: str = "") -> str:
     )
 
 
+def invoice_page(invoice: Object, error: str = "") -> str:
+    """The page on which an open invoice is paid."""
+    if invoice["status"] != "open":
+        return PAGE.format(title=f"Invoice {invoice['number']}: {invoice['status']}", body="")
+    alert = f'<p role="alert">{escape(error)}</p>' if error else ""
+    return PAGE.format(
+        title=f"Pay ${invoice['amount_due'] / 100:,.2f}",
+        body=f'{alert}<form method="post"><label>Card number <input name="number" required></label>'
+        "<button>Pay</button></form>",
+    )
+
+
 def asking_page(session: Object, number: str) -> str:
     """The page on which a bank asks the owner of a card."""
     return PAGE.format(

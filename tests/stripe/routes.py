@@ -117,8 +117,8 @@ _reads("payment_intents", "payment_intent", "PaymentIntentListParams", "customer
 _reads("charges", "charge", "ChargeListParams", "customer", "payment_intent")
 _reads("refunds", "refund", "RefundListParams", "charge", "payment_intent")
 _reads("disputes", "dispute", "DisputeListParams", "charge", "payment_intent")
-_reads("subscriptions", "subscription", "SubscriptionListParams", "customer", "status")
 _reads("invoices", "invoice", "InvoiceListParams", "customer", "status")
+_reads("invoice_payments", "invoice_payment", "InvoicePaymentListParams", "invoice", "status")
 _reads("events", "event", "EventListParams", "type")
 _reads("webhook_endpoints", "webhook_endpoint", "WebhookEndpointListParams")
 _reads("setup_intents", "setup_intent", "SetupIntentListParams", "customer")
@@ -180,6 +180,15 @@ def create_product(store: Store, asked: Object, identifier: str) -> Object:
     return store.add(
         "product", "prod_", name=asked["name"], active=True, metadata=asked.get("metadata") or {}
     )
+
+
+@_route("POST", "/v1/products/{id}", "ProductUpdateParams")
+def update_product(store: Store, asked: Object, identifier: str) -> Object:
+    """Changes a product."""
+    product = store.get("product", identifier)
+    product.update({name: asked[name] for name in ("name", "active") if name in asked})
+    store.emit("product.updated", product)
+    return product
 
 
 @_route("POST", "/v1/prices", "PriceCreateParams")
@@ -277,6 +286,25 @@ def create_refund(store: Store, asked: Object, identifier: str) -> Object:
 def create_subscription(store: Store, asked: Object, identifier: str) -> Object:
     """A subscription, paid with a saved card."""
     return subscriptions.create(store, asked)
+
+
+@_route("GET", "/v1/subscriptions/{id}")
+def read_subscription(store: Store, asked: Object, identifier: str) -> Object:
+    """A subscription."""
+    return store.get("subscription", identifier)
+
+
+@_route("GET", "/v1/subscriptions", "SubscriptionListParams")
+def list_subscriptions(store: Store, asked: Object, identifier: str) -> Object:
+    """Subscriptions; those that were canceled only where they are asked for."""
+    wanted = {"customer": asked["customer"]} if "customer" in asked else {}
+    status = asked.get("status")
+    found = [
+        one
+        for one in store.all("subscription", **wanted)
+        if status in {"all", one["status"]} or (status is None and one["status"] != "canceled")
+    ]
+    return _page(found, asked, "/v1/subscriptions")
 
 
 @_route("POST", "/v1/subscriptions/{id}", "SubscriptionUpdateParams")

@@ -78,6 +78,14 @@ class StandIn:
             session = self.store.get("checkout.session", session_id)
             checkout.pay(self.store, session, number, asked_owner=True)
 
+    def pay_invoice(self, invoice_id: str, number: str) -> None:
+        """What a customer does on the page of an open invoice. Raises StripeAnswersError where it fails."""
+        with self.store.lock:
+            invoice = self.store.get("invoice", invoice_id)
+            method = payments.new_method(self.store, number, set_up=True)
+            payments.attach(self.store, method, invoice["customer"])
+            subscriptions.pay_by_hand(self.store, invoice, method["id"])
+
     def close_dispute(self, dispute_id: str, *, won: bool) -> None:
         """What the bank decides."""
         with self.store.lock:
@@ -202,6 +210,8 @@ class _Handler(BaseHTTPRequestHandler):
         store, steps = self.stand_in.store, path.strip("/").split("/")
         if steps[:2] == ["p", "session"]:
             return self._portal(store.get("billing_portal.session", steps[2]), form)
+        if steps[:1] == ["invoice"]:
+            return None, self._invoice(store.get("invoice", steps[1]), form)
         if steps[:2] != ["c", "pay"]:
             raise StripeAnswersError(404, "invalid_request_error", "There is nothing here.")
         session = store.get("checkout.session", steps[2])
@@ -217,6 +227,17 @@ class _Handler(BaseHTTPRequestHandler):
         except StripeAnswersError as error:
             return None, checkout.payment_page(session, str(error))
         return there or session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"]), ""
+
+    def _invoice(self, invoice: Object, form: Object) -> str:
+        store, error = self.stand_in.store, ""
+        if self.command == "POST":
+            try:
+                method = payments.new_method(store, form.get("number", ""), set_up=True)
+                payments.attach(store, method, invoice["customer"])
+                subscriptions.pay_by_hand(store, invoice, method["id"])
+            except StripeAnswersError as refused:
+                error = str(refused)
+        return checkout.invoice_page(invoice, error)
 
     def _portal(self, session: Object, form: Object) -> tuple[str | None, str]:
         store = self.stand_in.store

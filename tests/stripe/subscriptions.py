@@ -48,6 +48,7 @@ def create(store: Store, asked: Object, method: str | None = None) -> Object:
         status="incomplete",
         cancel_at_period_end=False,
         cancel_at=None,
+        cancellation_details={"comment": None, "feedback": None, "reason": None},
         canceled_at=None,
         ended_at=None,
         currency="usd",
@@ -145,6 +146,10 @@ def _pay(store: Store, subscription: Object, invoice: Object) -> None:
     except StripeAnswersError:
         _not_paid(store, subscription, invoice)
         return
+    _paid(store, subscription, invoice)
+
+
+def _paid(store: Store, subscription: Object, invoice: Object) -> None:
     invoice.update(
         status="paid", amount_paid=invoice["amount_due"], amount_remaining=0, next_payment_attempt=None
     )
@@ -156,9 +161,11 @@ def _pay(store: Store, subscription: Object, invoice: Object) -> None:
         store.emit("customer.subscription.updated", subscription, status=before)
 
 
-def _charge(store: Store, subscription: Object, invoice: Object) -> None:
-    method = subscription["default_payment_method"] or _default_of(
-        store.get("customer", subscription["customer"])
+def _charge(store: Store, subscription: Object, invoice: Object, method: str | None = None) -> None:
+    method = (
+        method
+        or subscription["default_payment_method"]
+        or _default_of(store.get("customer", subscription["customer"]))
     )
     if method is None:
         raise invalid("This customer has no attached payment source or default payment method.")
@@ -167,7 +174,21 @@ def _charge(store: Store, subscription: Object, invoice: Object) -> None:
         "payment_method": method, "confirm": "true", "off_session": "true",
         "metadata": {"invoice": invoice["id"]},
     }  # fmt: skip
-    payments.create_intent(store, asked)
+    intent = payments.create_intent(store, asked)
+    store.add(
+        "invoice_payment", "inpay_", invoice=invoice["id"], amount_paid=invoice["amount_due"],
+        amount_requested=invoice["amount_due"], currency="usd", is_default=True, status="paid",
+        payment={"type": "payment_intent", "payment_intent": intent["id"]},
+    )  # fmt: skip
+
+
+def pay_by_hand(store: Store, invoice: Object, method: str) -> None:
+    """What a customer does on the page of an open invoice. Raises as a payment does."""
+    if invoice["status"] != "open":
+        raise invalid("This invoice can no longer be paid.")
+    subscription = store.get("subscription", invoice["parent"]["subscription_details"]["subscription"])
+    _charge(store, subscription, invoice, method)
+    _paid(store, subscription, invoice)
 
 
 def _not_paid(store: Store, subscription: Object, invoice: Object) -> None:
@@ -184,12 +205,13 @@ def _not_paid(store: Store, subscription: Object, invoice: Object) -> None:
         return
     invoice["next_payment_attempt"] = None
     store.emit("invoice.payment_failed", invoice)
-    end(store, subscription)
+    end(store, subscription, "payment_failed")
 
 
-def end(store: Store, subscription: Object) -> Object:
+def end(store: Store, subscription: Object, reason: str = "cancellation_requested") -> Object:
     """Ends a subscription now."""
     subscription.update(status="canceled", canceled_at=store.now, ended_at=store.now)
+    subscription["cancellation_details"]["reason"] = reason
     store.emit("customer.subscription.deleted", subscription)
     return subscription
 
@@ -209,26 +231,48 @@ def update(store: Store, subscription: Object, asked: Object) -> Object:
         item = subscription["items"]["data"][0]
         ends = subscription["cancel_at_period_end"]
         subscription["cancel_at"] = item["current_period_end"] if ends else None
-    lines = [line for one in asked.get("items") or [] if (line := _changed(store, subscription, one))]
-    store.emit("customer.subscription.updated", subscription, **previous)
+    lines = [line for one in asked.get("items") or [] for line in _changed(store, subscription, one)]
     if lines and asked.get("proration_behavior") == "always_invoice":
-        _pay(store, subscription, _invoice(store, subscription, "subscription_update", lines))
+        _bill_change(store, subscription, lines, asked.get("payment_behavior"))
+    store.emit("customer.subscription.updated", subscription, **previous)
     return subscription
 
 
-def _changed(store: Store, subscription: Object, asked: Object) -> Object | None:
-    """Puts another price in place of an item's; the line of what the rest of the month costs more or less."""
+def _bill_change(store: Store, subscription: Object, lines: list[Object], behavior: str | None) -> None:
+    """Makes the invoice of a change, and pays it; where that must not fail and does, nothing was changed."""
+    latest = subscription["latest_invoice"]
+    invoice = _invoice(store, subscription, "subscription_update", lines)
+    if behavior != "error_if_incomplete":
+        _pay(store, subscription, invoice)
+        return
+    try:
+        if invoice["amount_due"]:
+            _charge(store, subscription, invoice)
+    except StripeAnswersError:
+        invoice["status"] = "void"
+        store.emit("invoice.voided", invoice)
+        old = lines[0]["pricing"]["price_details"]["price"]
+        subscription["items"]["data"][0]["price"] = price_of(store, old)
+        subscription["latest_invoice"] = latest
+        raise
+    _paid(store, subscription, invoice)
+
+
+def _changed(store: Store, subscription: Object, asked: Object) -> list[Object]:
+    """Puts another price in place of an item's; the lines of what goes unused and of what the rest costs."""
     item = next((one for one in subscription["items"]["data"] if one["id"] == asked.get("id")), None)
     if item is None:
         raise invalid(f"No such subscription item: '{asked.get('id')}'", code="resource_missing")
     old, new = item["price"], price_of(store, asked["price"])
     if old["id"] == new["id"]:
-        return None
+        return []
     item["price"] = new
     start, end_at, now = item["current_period_start"], item["current_period_end"], store.now
     left = max(0, end_at - now) / (end_at - start)
-    difference = round((new["unit_amount"] - old["unit_amount"]) * left)
-    return _line(new, now, end_at, difference, "Remaining time after the change")
+    return [
+        _line(old, now, end_at, -round(old["unit_amount"] * left), f"Unused time on {old['nickname']}"),
+        _line(new, now, end_at, round(new["unit_amount"] * left), f"Remaining time on {new['nickname']}"),
+    ]
 
 
 def turn(store: Store) -> None:

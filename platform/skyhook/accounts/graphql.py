@@ -16,9 +16,11 @@ from skyhook.accounts import models
 from skyhook.accounts.roles import POWERFUL
 from skyhook.billing.graphql import (
     Balance,
+    CreditGrant,
     CreditHold,
     StatementEntry,
     balance_of,
+    grants_of,
     holds_of,
     statement_of,
 )
@@ -217,6 +219,15 @@ class Organization(ByUuid, Node):
         """Open holds."""
         info.context.caller.require(BILLING_READ)
         return await holds_of(info, UUID(self.id))
+
+    @strawberry.field(
+        description="What is left of the credit by how it was added, in the order in which it is spent; the "
+        "first 100 grants."
+    )
+    async def credit_grants(self, info: Info) -> list[CreditGrant]:
+        """Grants with something left."""
+        info.context.caller.require(BILLING_READ)
+        return await grants_of(info, UUID(self.id))
 
     @strawberry.field(description="What was used from `since` to before `until`, in whole hours, by group.")
     async def usage(

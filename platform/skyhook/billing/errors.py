@@ -27,6 +27,12 @@ class UnknownMeter(SkyhookError):
     status = 500
 
 
+class PricesRise(SkyhookError):
+    """A tier would cost more than the one before it."""
+
+    code = "PRICES_RISE"
+
+
 class IdempotencyKeyReused(SkyhookError):
     """The idempotency key belongs to another request."""
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import Enum
 from typing import cast
 from uuid import UUID
 
 import strawberry
 from strawberry.relay import PageInfo
 
+from skyhook.billing.models import GrantCategory
 from skyhook.billing.statement import Entries, StatementLine
 from skyhook.errors import InvalidInput
 from skyhook.graphql.connections import Connection, Edge, Page, cursor_of, id_of_cursor
@@ -16,6 +18,8 @@ from skyhook.graphql.context import Info
 from skyhook.graphql.cost import page_size
 from skyhook.graphql.scalars import BigInt
 from skyhook.scopes import BILLING_READ
+
+MOST_GRANTS = 100
 
 
 @strawberry.type(description="An organization's prepaid credit, in nano-dollars.")
@@ -71,6 +75,28 @@ class CreditHold:
     since: datetime
     is_lease: bool = strawberry.field(
         description="Set aside by a server for its calls, and given back when idle; otherwise a job's."
+    )
+
+
+@strawberry.enum(description="What sort of credit a grant is.")
+class CreditCategory(Enum):
+    PROMOTIONAL = strawberry.enum_value(GrantCategory.PROMOTIONAL.value, description="Given by the platform.")
+    PLAN = strawberry.enum_value(GrantCategory.PLAN.value, description="Included in a plan's month.")
+    PAID = strawberry.enum_value(GrantCategory.PAID.value, description="Bought by card.")
+
+
+@strawberry.type(description="Credit that was added at one time and is not spent yet.")
+class CreditGrant:
+    """A grant with something left."""
+
+    category: CreditCategory
+    reference: str = strawberry.field(description="Why, in the words of whoever added it.")
+    amount: BigInt = strawberry.field(description="Nano-dollars that were added.")
+    remaining: BigInt = strawberry.field(description="Nano-dollars that are left of it.")
+    priority: int = strawberry.field(description="0 to 100: credit with a lower number is spent first.")
+    effective_at: datetime = strawberry.field(description="When it was added.")
+    expires_at: datetime | None = strawberry.field(
+        description="When what is left of it goes; null for credit that never expires."
     )
 
 
@@ -155,4 +181,20 @@ async def holds_of(info: Info, organization_id: UUID) -> list[CreditHold]:
     return [
         CreditHold(amount=cast(BigInt, hold.remaining), since=hold.since, is_lease=hold.is_lease)
         for hold in await info.context.services.billing.open_holds(organization_id)
+    ]
+
+
+async def grants_of(info: Info, organization_id: UUID) -> list[CreditGrant]:
+    """What is left of an organization's credit, in the order in which it is spent."""
+    return [
+        CreditGrant(
+            category=CreditCategory(grant.category.value),
+            reference=grant.reference,
+            amount=cast(BigInt, grant.amount),
+            remaining=cast(BigInt, grant.remaining),
+            priority=grant.priority,
+            effective_at=grant.effective_at,
+            expires_at=grant.expires_at,
+        )
+        for grant in await info.context.services.billing.grants(organization_id, MOST_GRANTS)
     ]

@@ -1,18 +1,30 @@
-"""The price list: dated prices in the database, read from memory."""
+"""The price list: dated prices and organizations' terms in the database, read from memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import chain
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from skyhook.billing.errors import UnknownMeter
-from skyhook.billing.models import Price
+from skyhook.billing import rates
+from skyhook.billing.models import Price, PriceOverride
+from skyhook.billing.rates import (
+    NO_TERMS,
+    Ladder,
+    PriceKey,
+    Rate,
+    Terms,
+    by_organization,
+    changes,
+    ladders_at,
+    rates_of,
+)
+from skyhook.billing.terms import check_ladders, check_price, discounts
 from skyhook.clock import new_id
-from skyhook.errors import InvalidInput
 from skyhook.ledger.service import insert_if_absent
 from skyhook.plugins.manifest import Meter, Model
 
@@ -21,62 +33,72 @@ SEEDED_AT = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class PriceList:
-    """What is charged now."""
+    """What is charged now: the list's prices, and organizations' own terms."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._dated: list[Price] = []
-        self._prices: dict[tuple[str, str | None], int] = {}
+        self._overrides: dict[UUID, list[PriceOverride]] = {}
+        self._discounts: dict[UUID, int] = {}
+        self._ladders: dict[PriceKey, Ladder] = {}
+        self._rates: dict[UUID | None, dict[PriceKey, Rate]] = {}
+        """By organization, those that were asked for; None: the list's own."""
         self._changes_at: datetime | None = None
 
     async def load(self, session: AsyncSession) -> None:
-        """Reads the list anew."""
-        self._dated = list(await session.scalars(select(Price).order_by(Price.effective_at)))
+        """Reads prices and terms anew."""
+        dated = list(await session.scalars(select(Price).order_by(Price.effective_at)))
+        by_date = select(PriceOverride).order_by(PriceOverride.effective_at)
+        overrides = by_organization(await session.scalars(by_date))
+        self._discounts = await discounts(session)
+        self._dated, self._overrides = dated, overrides
         self._apply()
 
-    def current(self) -> dict[tuple[str, str | None], int]:
-        """Nano-dollars for each unit now, by meter and model (None: all without a price of their own)."""
-        self._refresh()
-        return self._prices
+    def current(self, organization_id: UUID | None) -> Mapping[PriceKey, Rate]:
+        """What an organization is charged now, by meter and model (None: all without a price of their own).
 
-    def history(self) -> dict[tuple[str, str | None], list[Price]]:
+        The list's own rates for None.
+        """
+        if self._changes_at is not None and self._clock() >= self._changes_at:
+            self._apply()
+        current = self._rates.get(organization_id)
+        if current is None:
+            terms = NO_TERMS if organization_id is None else self.terms(organization_id)
+            current = self._rates[organization_id] = rates_of(self._ladders, terms, {})
+        return current
+
+    def terms(self, organization_id: UUID) -> Terms:
+        """What an organization has of its own now."""
+        own = ladders_at(self._overrides.get(organization_id, ()), self._clock())
+        return Terms(self._discounts.get(organization_id, 0), own)
+
+    def history(self) -> dict[PriceKey, list[Price]]:
         """All prices that were, are and will be in force, newest first, by meter and model."""
-        found: dict[tuple[str, str | None], list[Price]] = {}
+        found: dict[PriceKey, list[Price]] = {}
         for price in reversed(self._dated):
             found.setdefault((price.meter, price.model), []).append(price)
         return found
 
-    def cost(self, quantities: Mapping[str, int], model: str | None) -> int:
-        """The cost in nano-dollars; raises UnknownMeter, InvalidInput for a negative quantity."""
-        return sum(cost for _, cost in self.itemize(quantities, model).values())
+    def cost(self, quantities: Mapping[str, int], model: str | None, organization_id: UUID | None) -> int:
+        """What an organization pays, in nano-dollars; raises UnknownMeter, InvalidInput below zero."""
+        return sum(cost for _, cost in self.itemize(quantities, model, organization_id).values())
 
-    def itemize(self, quantities: Mapping[str, int], model: str | None) -> dict[str, tuple[int, int]]:
+    def most(self, quantities: Mapping[str, int], model: str | None, organization_id: UUID) -> int:
+        """What these quantities can cost at most, whichever tier holds by then; raises as `cost` does."""
+        return rates.most(self.current(organization_id), quantities, model)
+
+    def itemize(
+        self, quantities: Mapping[str, int], model: str | None, organization_id: UUID | None
+    ) -> dict[str, tuple[int, int]]:
         """Each meter's quantity and its cost in nano-dollars; raises as `cost` does."""
-        prices = self.current()
-        items = {}
-        for meter, quantity in quantities.items():
-            price = prices.get((meter, model))
-            if price is None:
-                price = prices.get((meter, None))
-            if price is None:
-                raise UnknownMeter(
-                    f"The price list has no price for {meter!r}. An administrator must add one.", field=meter
-                )
-            if quantity < 0:
-                raise InvalidInput(f"The quantity of {meter!r} cannot be negative.", field=meter)
-            items[meter] = (quantity, quantity * price)
-        return items
-
-    def _refresh(self) -> None:
-        if self._changes_at is not None and self._clock() >= self._changes_at:
-            self._apply()
+        return rates.itemize(self.current(organization_id), quantities, model)
 
     def _apply(self) -> None:
         now = self._clock()
-        current = [price for price in self._dated if price.effective_at <= now]
-        self._prices = {(price.meter, price.model): price.price for price in current}
-        later = self._dated[len(current) :]
-        self._changes_at = later[0].effective_at if later else None
+        self._ladders = ladders_at(self._dated, now)
+        self._rates = {}
+        rows = chain(self._dated, *self._overrides.values())
+        self._changes_at = next(iter(changes(rows, now)), None)
 
 
 async def seed(session: AsyncSession, meters: Iterable[Meter], models: Iterable[Model]) -> None:
@@ -94,10 +116,32 @@ async def seed(session: AsyncSession, meters: Iterable[Meter], models: Iterable[
 
 
 async def set_price(
-    session: AsyncSession, meter: str, model: str | None, price: int, effective_at: datetime
+    session: AsyncSession,
+    meter: str,
+    model: str | None,
+    price: int,
+    effective_at: datetime,
+    *,
+    from_quantity: int = 0,
 ) -> UUID:
-    """Adds a price from `effective_at` on. Server processes charge it within half a minute of that."""
-    row = Price(id=new_id(), meter=meter, model=model, price=price, effective_at=effective_at)
-    session.add(row)
+    """Adds a price from `effective_at` on, or its tier from so many units in a month on; the row's id.
+
+    One of the same time is replaced. Server processes charge it within half a minute of its time. Raises
+    InvalidInput, PricesRise.
+    """
+    check_price(price, from_quantity)
+    query = select(Price).where(Price.meter == meter, Price.model.is_not_distinct_from(model))
+    rows = list(await session.scalars(query))
+    row = next(
+        (row for row in rows if (row.from_quantity, row.effective_at) == (from_quantity, effective_at)), None
+    )
+    if row is None:
+        row = Price(
+            id=new_id(), meter=meter, model=model, from_quantity=from_quantity, effective_at=effective_at
+        )
+        session.add(row)
+        rows.append(row)
+    row.price = price
+    check_ladders(rows, effective_at)
     await session.flush()
     return row.id

@@ -22,6 +22,16 @@ _CHECKS = {
     "an event has a cost and no transfer": """
         SELECT id FROM usage_events WHERE cost <> 0 AND transfer_id IS NULL
     """,
+    "the grants' remaining credit differs from the credit of an organization": """
+        SELECT c.organization_id FROM ledger_accounts c
+        LEFT JOIN ledger_accounts s
+          ON s.organization_id = c.organization_id AND s.kind = 'credit_spent' AND s.asset = c.asset
+        LEFT JOIN credit_allocations a ON a.organization_id = c.organization_id
+        LEFT JOIN (SELECT organization_id, SUM(remaining) AS total FROM credit_grants
+                   GROUP BY organization_id) g ON g.organization_id = c.organization_id
+        WHERE c.kind = 'credit' AND c.asset = 'USD/9'
+          AND COALESCE(g.total, 0) - (COALESCE(s.balance, 0) - COALESCE(a.allocated, 0)) <> c.balance
+    """,
     "an idempotency record names no event": """
         SELECT r.key FROM idempotency_records r
         LEFT JOIN usage_events e ON e.id = r.usage_event_id WHERE e.id IS NULL

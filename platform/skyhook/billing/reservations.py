@@ -76,7 +76,7 @@ async def charge(session: AsyncSession, prices: PriceList, job: ServedJob) -> in
     Within the caller's unit of work, which must make sure that it is the only one to end this job.
     """
     left = job.reservation.amount
-    items = prices.itemize(job.quantities, job.model)
+    items = prices.itemize(job.quantities, job.model, job.payer.organization_id)
     for meter, (quantity, cost) in items.items():
         items[meter] = (quantity, min(cost, left))
         left -= items[meter][1]

@@ -12,16 +12,17 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook import clock as clocks
-from skyhook.billing import credit, reservations, statement
+from skyhook.billing import credit, grants, reservations, statement
 from skyhook.billing.calls import Balance, Hold, Payer, Receipt, Served
 from skyhook.billing.errors import InsufficientCredit
 from skyhook.billing.funds import Fund, month_of
+from skyhook.billing.grants import USUAL_PRIORITY, Grant
 from skyhook.billing.idempotency import Idempotency
 from skyhook.billing.leases import LeaseBook
 from skyhook.billing.prices import PriceList, seed, set_price
 from skyhook.billing.reservations import Reservation, ServedJob
 from skyhook.billing.settlement import Settlement
-from skyhook.billing.statement import Entries, Grant, OpenHold, StatementLine
+from skyhook.billing.statement import Entries, OpenHold, StatementLine
 from skyhook.clock import new_id
 from skyhook.database import Database
 from skyhook.ledger.errors import InsufficientFunds
@@ -80,20 +81,20 @@ class Billing:
         """
         async with self._database.write() as session:
             await self.prices.load(session)
-            self.prices.cost(dict.fromkeys(prices, 0), None)
+            self.prices.cost(dict.fromkeys(prices, 0), None, None)
             for meter, price in prices.items():
                 await set_price(session, meter, model, price, self._clock())
 
-    def cost(self, quantities: Mapping[str, int], model: str | None) -> int:
-        """What these quantities cost now. Raises UnknownMeter, InvalidInput."""
-        return self.prices.cost(quantities, model)
+    def cost(self, organization_id: UUID, quantities: Mapping[str, int], model: str | None) -> int:
+        """What these quantities cost an organization now. Raises UnknownMeter, InvalidInput."""
+        return self.prices.cost(quantities, model, organization_id)
 
     async def hold(self, payer: Payer, quantities: Mapping[str, int], model: str | None) -> Hold:
         """Sets aside what a call can cost at most; it ends with `settle` or `release`.
 
         Raises InsufficientCredit, BudgetExceeded, UnknownMeter.
         """
-        amount = self.cost(quantities, model)
+        amount = self.prices.most(quantities, model, payer.organization_id)
         if amount == 0:
             return Hold(0)
         if payer.monthly_budget is None or payer.key_id is None:
@@ -160,10 +161,25 @@ class Billing:
         """Gives back what was set aside for a job that costs nothing, within the caller's unit of work."""
         await reservations.give_back(session, reservation)
 
-    async def grant(self, organization_id: UUID, amount: int, *, reason: str, key: str) -> UUID:
-        """Adds credit, once for each `key` of the organization; the ledger transfer's id."""
+    async def grant(
+        self,
+        organization_id: UUID,
+        amount: int,
+        *,
+        reason: str,
+        key: str,
+        expires_at: datetime | None = None,
+        priority: int = USUAL_PRIORITY,
+    ) -> UUID:
+        """Adds promotional credit, once for each `key` of the organization; the ledger transfer's id.
+
+        Raises TransferKeyReused, InvalidInput.
+        """
         async with self._database.write() as session:
-            return await credit.grant(session, organization_id, amount, reason=reason, key=key)
+            return await credit.grant(
+                session, organization_id, amount, reason=reason, key=key, expires_at=expires_at,
+                priority=priority, at=self._clock(),
+            )  # fmt: skip
 
     async def balance(self, organization_id: UUID) -> Balance:
         """The organization's credit."""
@@ -178,9 +194,9 @@ class Billing:
             return await statement.statement(session, organization_id, limit, wanted or Entries())
 
     async def grants(self, organization_id: UUID, limit: int) -> Sequence[Grant]:
-        """The credit that was added, newest first."""
+        """The credit that is left, by how it was added, in the order in which it is spent."""
         async with self._database.read() as session:
-            return await statement.grants(session, organization_id, limit)
+            return await grants.unspent(session, organization_id, limit)
 
     async def open_holds(self, organization_id: UUID) -> Sequence[OpenHold]:
         """What of the credit is set aside now, oldest first."""
@@ -214,6 +230,7 @@ class Billing:
         async with self._database.write() as session:
             await self.idempotency.sweep(session)
             await rollups.roll_days(session, now)
+        await grants.expire_due(self._database, now)
 
     async def load_prices(self) -> None:
         """Reads the price list anew."""

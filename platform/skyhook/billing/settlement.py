@@ -96,12 +96,12 @@ class Settlement:
             await asyncio.shield(self._running)
 
     def _usage(self, served: Served) -> Usage:
-        items = self._prices.itemize(served.quantities, served.model)
+        payer = served.payer
+        items = self._prices.itemize(served.quantities, served.model, payer.organization_id)
         left = served.hold.amount
         for meter, (quantity, cost) in items.items():
             items[meter] = (quantity, min(cost, left))
             left -= items[meter][1]
-        payer = served.payer
         return Usage(
             id=new_id(),
             organization_id=payer.organization_id,

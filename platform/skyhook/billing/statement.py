@@ -48,17 +48,6 @@ class OpenHold:
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
-    """Credit that was added."""
-
-    id: UUID
-    at: datetime
-    reason: str
-    amount: int
-    """In nano-dollars."""
-
-
-@dataclass(frozen=True, slots=True)
 class Entries:
     """Which entries of a statement are asked for; all of them where nothing is said."""
 
@@ -104,17 +93,6 @@ async def statement(
         if not wanted.from_oldest:
             left -= row.amount
     return lines[::-1] if wanted.from_oldest else lines
-
-
-async def grants(session: AsyncSession, organization_id: UUID, limit: int) -> list[Grant]:
-    """The credit that was added to the organization's, newest first."""
-    account = await _credit_account(session, organization_id)
-    query = select(LedgerEntry).where(LedgerEntry.credit_account_id == account)
-    entries = await session.scalars(query.order_by(LedgerEntry.id.desc()).limit(limit))
-    return [
-        Grant(entry.id, entry.created_at, entry.reference, entry.amount)
-        for entry in (entries if account is not None else ())
-    ]
 
 
 async def open_holds(session: AsyncSession, organization_id: UUID) -> list[OpenHold]:

@@ -12,6 +12,7 @@ from skyhook.cli import (
     keys,
     models,
     organizations,
+    plans,
     plugins,
     prices,
     schema,
@@ -39,5 +40,6 @@ main.add_command(organizations.organizations)
 main.add_command(users.users)
 main.add_command(credit.credit)
 main.add_command(billing.billing)
+main.add_command(plans.plans)
 main.add_command(prices.prices)
 main.add_command(schema.schema)

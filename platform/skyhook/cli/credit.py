@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import click
 
+from skyhook.billing.grants import LOWEST_PRIORITY, USUAL_PRIORITY
 from skyhook.billing.reconciliation import reconcile
 from skyhook.cli.run import with_services
 from skyhook.clock import new_id
@@ -39,13 +41,33 @@ def credit() -> None:
 @click.argument("organization")
 @click.argument("amount", type=Dollars())
 @click.option("--reason", default="granted by the operator", show_default=True)
+@click.option(
+    "--expires", type=click.DateTime(["%Y-%m-%d"]), help="The day (UTC) at whose begin what is left expires."
+)
+@click.option(
+    "--priority",
+    type=click.IntRange(0, LOWEST_PRIORITY),
+    default=USUAL_PRIORITY,
+    show_default=True,
+    help="Credit with a lower number is spent first.",
+)
 @click.option("--key", help="Granting again with the same key changes nothing; the default is a new one.")
-def grant(organization: str, amount: int, reason: str, key: str | None) -> None:
+def grant(
+    organization: str, amount: int, reason: str, expires: datetime | None, priority: int, key: str | None
+) -> None:
     """Grant AMOUNT dollars of credit to ORGANIZATION (its slug)."""
+    expires_at = None if expires is None else expires.replace(tzinfo=UTC)
 
     async def work(services: Services) -> int:
         found = await services.accounts.organization_named(organization)
-        await services.billing.grant(found.id, amount, reason=reason, key=key or str(new_id()))
+        await services.billing.grant(
+            found.id,
+            amount,
+            reason=reason,
+            key=key or str(new_id()),
+            expires_at=expires_at,
+            priority=priority,
+        )
         return (await services.billing.balance(found.id)).balance
 
     click.echo(f"{organization} has {Decimal(with_services(work)) / NANO} dollars of credit.")

@@ -195,7 +195,7 @@ class Runner:
         """Writes where a job stands; raises CancelledError where it runs elsewhere by now."""
         running = self._running[job_id]
         job = running.job
-        cost = min(self._billing.cost(quantities, job.model), job.held)
+        cost = min(self._billing.cost(job.organization_id, quantities, job.model), job.held)
         async with self._database.write() as session:
             is_ours = await writes.report(session, job, fraction, stage, preview, quantities, cost)
         if not is_ours:

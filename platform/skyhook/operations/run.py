@@ -83,8 +83,9 @@ class Call:
     @property
     def cost(self) -> int:
         """What the quantities so far cost, in nano-dollars; never more than was held."""
-        model = self.asked.model
-        return min(self._billing.cost(self.quantities, model.name if model else None), self.hold.amount)
+        model, payer = self.asked.model, self.asked.caller.organization_id
+        cost = self._billing.cost(payer, self.quantities, model.name if model else None)
+        return min(cost, self.hold.amount)
 
     @property
     def duration_ms(self) -> int:

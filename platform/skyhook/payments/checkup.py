@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import select
 
 from skyhook.database import Database
-from skyhook.payments.events import HANDLERS
+from skyhook.payments.events import KINDS
 from skyhook.payments.gateway import Gateway
-from skyhook.payments.models import Payment, PaymentState
+from skyhook.payments.models import Payment, PaymentKind, PaymentState
 
 PATH = "/webhooks/stripe"
 
@@ -28,7 +28,7 @@ def checkup(gateway: Gateway, address: str, *, has_secret: bool) -> list[tuple[b
         found.append((False, f"no webhook endpoint sends to {address}{PATH}: add one in Stripe's dashboard"))
     for endpoint in endpoints:
         kinds = set(endpoint.enabled_events)
-        missing = [] if "*" in kinds else sorted(set(HANDLERS) - kinds)
+        missing = [] if "*" in kinds else sorted(KINDS - kinds)
         problem = f"the webhook endpoint does not send {', '.join(missing)}"
         found.append(
             (not missing, "the webhook endpoint sends all that is needed" if not missing else problem)
@@ -48,11 +48,13 @@ async def differences(database: Database, gateway: Gateway) -> list[str]:
     async with database.read() as session:
         every = (await session.scalars(select(Payment))).all()
     ours = {str(payment.id): payment for payment in every}
+    named = {one.intent: str(one.id) for one in every if one.kind == PaymentKind.SUBSCRIPTION}
     since = int(min((one.created_at for one in every), default=datetime.now(UTC)).timestamp()) - 86_400
     theirs: dict[str, Any] = {}
     params: Any = {"created": {"gte": since}, "limit": 100, "expand": ["data.latest_charge"]}
     for intent in gateway.client.v1.payment_intents.list(params).auto_paging_iter():
-        if intent.status == "succeeded" and (name := intent.metadata.to_dict().get("payment")):
+        name = intent.metadata.to_dict().get("payment") or named.get(intent.id)
+        if intent.status == "succeeded" and name:
             theirs[name] = intent
     found = []
     for name, intent in theirs.items():
@@ -73,6 +75,6 @@ async def differences(database: Database, gateway: Gateway) -> list[str]:
     found += [
         f"payment {name} is paid here and not at Stripe"
         for name, payment in ours.items()
-        if payment.state == PaymentState.PAID
+        if payment.state == PaymentState.PAID and (payment.intent or payment.kind != PaymentKind.SUBSCRIPTION)
     ]
     return found

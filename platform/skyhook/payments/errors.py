@@ -46,3 +46,38 @@ class SignatureInvalid(SkyhookError):
 
     code = "SIGNATURE_INVALID"
     status = 400
+
+
+class PlanNotOffered(SkyhookError):
+    """There is no such plan, or it was withdrawn."""
+
+    code = "PLAN_NOT_OFFERED"
+    status = 404
+
+
+class AlreadyOnPlan(SkyhookError):
+    """The plan is the organization's already, or will be with the next period."""
+
+    code = "ALREADY_ON_PLAN"
+    status = 409
+
+
+class AlreadySubscribed(SkyhookError):
+    """The organization has a subscription already."""
+
+    code = "ALREADY_SUBSCRIBED"
+    status = 409
+
+
+class NotSubscribed(SkyhookError):
+    """The organization has no subscription."""
+
+    code = "NOT_SUBSCRIBED"
+    status = 409
+
+
+class SubscriptionPaymentPending(SkyhookError):
+    """A payment for the plan is not made or not confirmed yet."""
+
+    code = "SUBSCRIPTION_PAYMENT_PENDING"
+    status = 409

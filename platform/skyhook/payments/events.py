@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook.payments import payments
+from skyhook.payments.plan_models import Subscription
 
 Subject = Mapping[str, Any]
 Handler = Callable[[AsyncSession, Subject], Awaitable[object]]
@@ -29,6 +31,8 @@ async def _session_completed(session: AsyncSession, subject: Subject) -> None:
 async def _session_expired(session: AsyncSession, subject: Subject) -> None:
     if (payment_id := _payment_id(subject)) is not None:
         await payments.apply_expired(session, payment_id)
+    closed = update(Subscription).where(Subscription.session == subject["id"])
+    await session.execute(closed.values(session=None))
 
 
 async def _intent_succeeded(session: AsyncSession, subject: Subject) -> None:
@@ -80,4 +84,17 @@ HANDLERS: Mapping[str, Handler] = {
     "charge.dispute.closed": _dispute,
     "charge.dispute.funds_reinstated": _dispute,
 }
+
+FOLLOWED = frozenset(
+    {
+        "customer.subscription.created",
+        "customer.subscription.deleted",
+        "customer.subscription.updated",
+        "invoice.paid",
+        "invoice.payment_failed",
+        "invoice.voided",
+    }
+)
+"""Kinds of which only the customer is taken: Stripe is then asked how their subscription stands now."""
+KINDS = frozenset(HANDLERS) | FOLLOWED
 """The kinds that a webhook endpoint of Stripe's must send."""

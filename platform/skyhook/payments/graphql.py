@@ -27,6 +27,9 @@ class PaymentKind(Enum):
     AUTOMATIC = strawberry.enum_value(
         models.PaymentKind.AUTOMATIC.value, description="The saved card was charged since credit ran low."
     )
+    SUBSCRIPTION = strawberry.enum_value(
+        models.PaymentKind.SUBSCRIPTION.value, description="A plan's month; it adds no paid credit."
+    )
 
 
 @strawberry.enum(description="Where a payment stands.")
@@ -37,7 +40,7 @@ class PaymentState(Enum):
     EXPIRED = strawberry.enum_value(models.PaymentState.EXPIRED.value, description="Nobody paid in time.")
 
 
-@strawberry.type(description="Credit that is bought by card.")
+@strawberry.type(description="Money that came by card: for credit, or for a plan.")
 class Payment(ByUuid, Node):
     """A payment of the caller's organization."""
 

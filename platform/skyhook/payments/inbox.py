@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -31,9 +31,16 @@ _log = logging.getLogger(__name__)
 class Inbox:
     """The events of all server processes; each process applies what no other one does."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], datetime],
+        follow: Callable[[str], Awaitable[None]],
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._follow = follow
+        """Makes what belongs to a customer of Stripe's what it is there."""
         self._woken = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._sweep_at = clock()
@@ -83,20 +90,26 @@ class Inbox:
     async def apply_due(self) -> int:
         """Applies what is due now; how many events that were."""
         async with self._database.read() as session:
-            due = await session.scalars(
-                select(StripeEvent.id)
+            due = await session.execute(
+                select(StripeEvent.id, StripeEvent.type)
                 .where(StripeEvent.state == EventState.PENDING, StripeEvent.next_attempt_at <= self._clock())
                 .order_by(StripeEvent.next_attempt_at)
                 .limit(AT_ONCE)
             )
-            identifiers = due.all()
-        for identifier in identifiers:
-            await self._apply(identifier)
-        return len(identifiers)
+            rows = due.all()
+        for identifier, kind in rows:
+            await self._apply(identifier, kind)
+        return len(rows)
 
-    async def _apply(self, identifier: str) -> None:
-        """Applies an event and marks it done in one unit of work, so that its effect stands exactly once."""
+    async def _apply(self, identifier: str, kind: str) -> None:
+        """Applies an event and marks it done in one unit of work, so that its effect stands exactly once.
+
+        Where Stripe is asked instead, that comes before: no lock waits for its answer, and to ask twice does
+        no harm.
+        """
         try:
+            if kind in events.FOLLOWED:
+                await self._follow(await self._customer_of(identifier))
             async with self._database.write() as session:
                 event = await session.scalar(
                     select(StripeEvent)
@@ -110,6 +123,11 @@ class Inbox:
         except Exception as error:
             _log.exception("Stripe's event %s could not be applied", identifier)
             await self._put_off(identifier, f"{type(error).__name__}: {error}")
+
+    async def _customer_of(self, identifier: str) -> str:
+        async with self._database.read() as session:
+            event = await session.get_one(StripeEvent, identifier)
+        return str(json.loads(event.body)["data"]["object"]["customer"])
 
     async def _put_off(self, identifier: str, why: str) -> None:
         async with self._database.write() as session:

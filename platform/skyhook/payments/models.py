@@ -24,6 +24,8 @@ class PaymentKind(StrEnum):
     """Somebody paid on Stripe's page."""
     AUTOMATIC = "automatic"
     """The saved card was charged since credit ran low."""
+    SUBSCRIPTION = "subscription"
+    """A plan's month: it adds the plan's included credit, no paid credit."""
 
 
 class PaymentState(StrEnum):
@@ -56,7 +58,7 @@ class StripeCustomer(Base):
 
 
 class Payment(Identified, Base):
-    """Credit that is bought by card."""
+    """Money that came by card: for credit, or for a plan."""
 
     __tablename__ = "payments"
     __table_args__ = (
@@ -75,7 +77,7 @@ class Payment(Identified, Base):
     )  # fmt: skip
 
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
-    kind: Mapped[str] = mapped_column(String(10))
+    kind: Mapped[str] = mapped_column(String(20))
     state: Mapped[str] = mapped_column(String(10), default=PaymentState.OPEN)
     amount: Mapped[int] = mapped_column()
     """US cents."""
@@ -85,6 +87,8 @@ class Payment(Identified, Base):
     """Stripe's Checkout session."""
     intent: Mapped[str | None] = mapped_column(String(60), unique=True)
     """Stripe's payment intent, once there is one."""
+    invoice: Mapped[str | None] = mapped_column(String(60), unique=True)
+    """Stripe's invoice, of a subscription's payment."""
     card: Mapped[str | None] = mapped_column(String(60))
     """The saved card that is charged, as Stripe names it; the same at every try."""
     failure: Mapped[str | None] = mapped_column(String(300))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from skyhook.clock import now
+from skyhook.clock import new_id, now
 from skyhook.ledger.service import insert_if_absent
 from skyhook.payments.funds import pay_in, take_back
+from skyhook.payments.included import give_back_included, take_back_included
 from skyhook.payments.models import AutoTopUp, Payment, PaymentKind, PaymentState, Reversal
 
 
@@ -32,10 +34,30 @@ async def apply_paid(session: AsyncSession, payment_id: UUID, intent: str) -> Pa
         reference="card payment",
         key=f"payment:{payment.id}",
     )
-    for reversal in await session.scalars(
-        select(Reversal).where(Reversal.intent == intent).with_for_update()
-    ):
-        await _settle(session, payment, reversal)
+    await _settle_all(session, payment)
+    return payment
+
+
+async def apply_invoice_paid(
+    session: AsyncSession,
+    organization_id: UUID,
+    invoice: str,
+    intent: str | None,
+    cents: int,
+    at: datetime,
+) -> Payment:
+    """A subscription's invoice was paid. Its included credit was added before; it adds no paid credit.
+
+    The caller makes sure that this happens once for each invoice.
+    """
+    payment = Payment(
+        id=new_id(), organization_id=organization_id, kind=PaymentKind.SUBSCRIPTION,
+        state=PaymentState.PAID, amount=cents, taken_back=0, intent=intent, invoice=invoice,
+        created_at=at, ended_at=at,
+    )  # fmt: skip
+    session.add(payment)
+    await session.flush()
+    await _settle_all(session, payment)
     return payment
 
 
@@ -81,20 +103,39 @@ async def apply_reversal(
     return payment
 
 
+async def _settle_all(session: AsyncSession, payment: Payment) -> None:
+    """Takes back what was reversed before the payment was known."""
+    for reversal in await session.scalars(
+        select(Reversal).where(Reversal.intent == payment.intent).with_for_update()
+    ):
+        await _settle(session, payment, reversal)
+
+
 async def _settle(session: AsyncSession, payment: Payment, reversal: Reversal) -> None:
     """Does what is left to do of a reversal whose payment is here."""
+    is_of_plan = payment.kind == PaymentKind.SUBSCRIPTION
+    owner, taken, undone = (
+        payment.organization_id,
+        f"reversal:{reversal.stripe_id}",
+        f"undone:{reversal.stripe_id}",
+    )
     if not reversal.is_taken:
         payment.taken_back += reversal.amount
-        await take_back(
-            session, payment.organization_id, reversal.amount,
-            reference="refund or dispute", key=f"reversal:{reversal.stripe_id}",
-        )  # fmt: skip
+        if is_of_plan:
+            await take_back_included(
+                session, owner, reversal.amount, payment.amount, invoice=payment.invoice or "", key=taken
+            )
+        else:
+            await take_back(
+                session, owner, reversal.amount, reference="refund or dispute", key=taken,
+                paid_in=f"payment:{payment.id}",
+            )  # fmt: skip
         reversal.is_taken = True
     if reversal.undone and not reversal.is_returned:
         payment.taken_back -= reversal.amount
-        await pay_in(
-            session, payment.organization_id, reversal.amount,
-            reference="refund or dispute undone", key=f"undone:{reversal.stripe_id}",
-        )  # fmt: skip
+        if is_of_plan:
+            await give_back_included(session, owner, invoice=payment.invoice or "", taken=taken, key=undone)
+        else:
+            await pay_in(session, owner, reversal.amount, reference="refund or dispute undone", key=undone)
         reversal.is_returned = True
     await session.flush()

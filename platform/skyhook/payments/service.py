@@ -21,9 +21,11 @@ from skyhook.operations.caller import Caller
 from skyhook.payments import payments
 from skyhook.payments.errors import RefundExceeds
 from skyhook.payments.funds import owed_by
-from skyhook.payments.gateway import Card, Gateway, Page
+from skyhook.payments.gateway import Card, Page
 from skyhook.payments.inbox import Inbox
 from skyhook.payments.models import AutoTopUp, Payment, PaymentKind, PaymentState, StripeCustomer
+from skyhook.payments.plan_gateway import PlanGateway
+from skyhook.payments.renewals import Renewals
 from skyhook.payments.topping_up import ToppingUp
 from skyhook.scopes import BILLING_READ, BILLING_WRITE
 
@@ -45,10 +47,11 @@ class Payments:
         self._database = database
         self._address = configuration.address
         self._clock = clock
-        self.gateway = Gateway(
+        self.gateway = PlanGateway(
             configuration.stripe_secret_key, configuration.stripe_webhook_secret, configuration.stripe_url
         )
-        self.inbox = Inbox(database, clock)
+        self.renewals = Renewals(database, self.gateway, mail, self._address, clock)
+        self.inbox = Inbox(database, clock, self.renewals.follow_customer)
         self.topping_up = ToppingUp(database, self.gateway, mail, self._address, clock)
 
     @property
@@ -61,9 +64,11 @@ class Payments:
         if self.are_taken:
             await self.inbox.start()
             await self.topping_up.start()
+            await self.renewals.start()
 
     async def close(self) -> None:
         """Stops; what is half done is gone on with by the next process."""
+        await self.renewals.close()
         await self.topping_up.close()
         await self.inbox.close()
 
@@ -77,7 +82,7 @@ class Payments:
             raise InvalidInput(
                 f"Credit is bought for ${SMALLEST // 100} to ${LARGEST // 100:,} at a time.", field="amount"
             )
-        customer = await self._customer(caller)
+        customer = await self.customer(caller)
         payment = Payment(
             id=new_id(), organization_id=caller.organization_id, kind=PaymentKind.CHECKOUT,
             state=PaymentState.OPEN, amount=cents, taken_back=0,
@@ -85,7 +90,7 @@ class Payments:
         async with self._database.write() as session:
             session.add(payment)
             audit.record(session, caller, "payment.begun", payment.id, cents=cents)
-        back = await self._page(caller.organization_id)
+        back = await self.page(caller.organization_id)
         page = await self.gateway.checkout(
             customer,
             cents,
@@ -143,9 +148,7 @@ class Payments:
     async def portal(self, caller: Caller) -> str:
         """The address of Stripe's page for cards. Raises as `top_up` does."""
         caller.require(BILLING_WRITE)
-        return await self.gateway.portal(
-            await self._customer(caller), await self._page(caller.organization_id)
-        )
+        return await self.gateway.portal(await self.customer(caller), await self.page(caller.organization_id))
 
     async def auto_top_up(self, caller: Caller) -> AutoTopUp | None:
         """How credit is topped up by itself; None where it is not. Raises ScopeMissing."""
@@ -171,7 +174,7 @@ class Payments:
             )
         if not amount <= monthly_cap <= 100 * LARGEST:
             raise InvalidInput("The cap of a month must cover at least one payment.", field="monthlyCap")
-        await self._customer(caller)
+        await self.customer(caller)
         values = {"threshold": threshold, "amount": amount, "monthly_cap": monthly_cap, "paused": None}
         async with self._database.write() as session:
             new = {"organization_id": caller.organization_id, "updated_at": self._clock(), **values}
@@ -214,7 +217,7 @@ class Payments:
             found = await payments.apply_reversal(session, refund, payment.intent, amount, undone=False)
         return found or payment
 
-    async def _customer(self, caller: Caller) -> str:
+    async def customer(self, caller: Caller) -> str:
         """The organization's customer at Stripe, made where there is none."""
         async with self._database.read() as session:
             known = await session.get(StripeCustomer, caller.organization_id)
@@ -230,8 +233,8 @@ class Payments:
             await session.execute(insert_if_absent(session, StripeCustomer).values(values))
             return (await session.get_one(StripeCustomer, organization.id)).stripe_id
 
-    async def _page(self, organization_id: UUID) -> str:
-        """The address of the organization's page of payments."""
+    async def page(self, organization_id: UUID, name: str = "payments") -> str:
+        """The address of one of the organization's pages of billing."""
         async with self._database.read() as session:
             organization = await session.get_one(Organization, organization_id)
-        return f"{self._address}/console/o/{organization.slug}/billing/payments"
+        return f"{self._address}/console/o/{organization.slug}/billing/{name}"

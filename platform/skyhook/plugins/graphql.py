@@ -157,7 +157,7 @@ async def _named(info: Info, name: str) -> Plugin:
 
 
 def _loaded(info: Info, plugin: manifest.Plugin, disabled: frozenset[str]) -> Plugin:
-    prices = info.context.services.billing.prices.current()
+    rates = info.context.services.billing.prices.current(info.context.caller.organization_id)
     specs = [spec_of(function) for function in plugin.functions]
     return Plugin(
         name=plugin.name,
@@ -180,7 +180,7 @@ def _loaded(info: Info, plugin: manifest.Plugin, disabled: frozenset[str]) -> Pl
                 name=meter.name,
                 title=meter.title,
                 unit=meter.unit,
-                price=cast(BigInt, prices.get((meter.name, None), meter.price)),
+                price=cast(BigInt, rates[meter.name, None].price),
             )
             for meter in plugin.meters
         ],

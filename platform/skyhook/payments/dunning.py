@@ -1,0 +1,50 @@
+"""What the owners of an organization are told when its plan is not paid."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from sqlalchemy import select
+
+from skyhook.accounts.models import Member, Organization, Role, User
+from skyhook.database import Database
+from skyhook.mail import message
+from skyhook.mail.service import Mail
+from skyhook.payments.plan_models import Plan, Subscription
+
+
+class Letter(Enum):
+    """What a mail is about."""
+
+    NOT_PAID = "not paid"
+    ENDED = "ended"
+
+
+async def tell(database: Database, mail: Mail, address: str, row: Subscription, letter: Letter) -> None:
+    """Writes to those who look after the money, once for each unpaid invoice and at the end."""
+    async with database.read() as session:
+        organization = await session.get_one(Organization, row.organization_id)
+        plan = await session.get(Plan, row.next_plan or row.plan or "")
+        emails = await session.scalars(
+            select(User.email)
+            .join(Member, Member.user_id == User.id)
+            .where(Member.organization_id == organization.id, Member.role.in_((Role.OWNER, Role.BILLING)))
+        )
+    title = plan.title if plan is not None else "plan"
+    if letter is Letter.NOT_PAID:
+        subject = f"The plan of {organization.name} could not be renewed"
+        paragraphs = [
+            f"Stripe tried to charge the saved card for another month of {title} and could not.",
+            "Change the card, or pay the open invoice: both are on the plan's page. Stripe tries again in a "
+            "few days. After a week the plan's discount ends, and after the last try the plan does.",
+            "Credit that was given or bought stays, and calls go on as long as there is some.",
+        ]
+    else:
+        subject = f"The plan of {organization.name} has ended"
+        paragraphs = [
+            f"{title} was not paid, so it has ended, with its discount. Nothing more is charged for it.",
+            "Credit that is left stays until it expires. You can choose a plan again at any time.",
+        ]
+    page = f"{address}/console/o/{organization.slug}/billing/plan"
+    for email in emails.all():
+        mail.send_later(message.Letter(email, subject, paragraphs, "Open the plan's page", page))
