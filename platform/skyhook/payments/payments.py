@@ -1,10 +1,14 @@
-"""What becomes of payments: each function applies one fact in the caller's unit of work, in any order."""
+"""What becomes of payments: each function applies one fact in the caller's unit of work, in any order.
+
+A payment and its reversals find each other by Stripe's payment intent, whichever is told of first. Both sides
+take the intent's lock before they look for the other: else neither might see what the other has yet to commit.
+"""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook.clock import now
@@ -20,6 +24,7 @@ async def locked(session: AsyncSession, payment_id: UUID) -> Payment | None:
 
 async def apply_paid(session: AsyncSession, payment_id: UUID, intent: str) -> Payment | None:
     """The money is here: adds the credit, once, and then takes back what was reversed before."""
+    await _lock_intent(session, intent)
     payment = await locked(session, payment_id)
     if payment is None or payment.state == PaymentState.PAID:
         return payment
@@ -32,10 +37,7 @@ async def apply_paid(session: AsyncSession, payment_id: UUID, intent: str) -> Pa
         reference="card payment",
         key=f"payment:{payment.id}",
     )
-    for reversal in await session.scalars(
-        select(Reversal).where(Reversal.intent == intent).with_for_update()
-    ):
-        await _settle(session, payment, reversal)
+    await _settle(session, payment)
     return payment
 
 
@@ -66,7 +68,7 @@ async def apply_reversal(
         "stripe_id": stripe_id, "intent": intent, "amount": cents, "undone": False, "is_taken": False,
         "is_returned": False, "created_at": now(),
     }  # fmt: skip
-    # The payment first, as `apply_paid` does, so that the two never wait for each other.
+    await _lock_intent(session, intent)
     payment = await session.scalar(
         select(Payment)
         .where(Payment.intent == intent)
@@ -77,24 +79,47 @@ async def apply_reversal(
     reversal = await session.get_one(Reversal, stripe_id, with_for_update=True, populate_existing=True)
     reversal.undone = reversal.undone or undone
     if payment is not None and payment.state == PaymentState.PAID:
-        await _settle(session, payment, reversal)
+        await _settle(session, payment)
     return payment
 
 
-async def _settle(session: AsyncSession, payment: Payment, reversal: Reversal) -> None:
-    """Does what is left to do of a reversal whose payment is here."""
-    if not reversal.is_taken:
-        payment.taken_back += reversal.amount
-        await take_back(
-            session, payment.organization_id, reversal.amount,
-            reference="refund or dispute", key=f"reversal:{reversal.stripe_id}",
-        )  # fmt: skip
-        reversal.is_taken = True
-    if reversal.undone and not reversal.is_returned:
+async def _settle(session: AsyncSession, payment: Payment) -> None:
+    """Does what is left to do of the reversals of a payment that is here.
+
+    What does not fit waits: one that was undone takes up its place, and that has yet to be told.
+    """
+    await session.flush()
+    reversals = (
+        await session.scalars(
+            select(Reversal).where(Reversal.intent == payment.intent).order_by(Reversal.stripe_id).with_for_update()
+        )
+    ).all()
+    for reversal in reversals:
+        if reversal.undone and not reversal.is_returned:
+            await _undo(session, payment, reversal)
+    for reversal in reversals:
+        if not reversal.is_taken and payment.taken_back + reversal.amount <= payment.amount:
+            payment.taken_back += reversal.amount
+            await take_back(
+                session, payment.organization_id, reversal.amount,
+                reference="refund or dispute", key=f"reversal:{reversal.stripe_id}",
+            )  # fmt: skip
+            reversal.is_taken = True
+    await session.flush()
+
+
+async def _undo(session: AsyncSession, payment: Payment, reversal: Reversal) -> None:
+    """Gives the credit of a reversal again; one that was undone before it was taken moves nothing."""
+    if reversal.is_taken:
         payment.taken_back -= reversal.amount
         await pay_in(
             session, payment.organization_id, reversal.amount,
             reference="refund or dispute undone", key=f"undone:{reversal.stripe_id}",
         )  # fmt: skip
-        reversal.is_returned = True
-    await session.flush()
+    reversal.is_taken = reversal.is_returned = True
+
+
+async def _lock_intent(session: AsyncSession, intent: str) -> None:
+    """Until the unit of work ends, nobody else applies a fact about this payment intent."""
+    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(intent, 0))))
