@@ -1,7 +1,7 @@
 """Whether billing can be trusted, in figures; each part fails where one of its promises does not hold.
 
-    python -m benchmarks.trust reconciliation [--events 1000000] [--sqlite]
-    python -m benchmarks.trust killing [--runs 200] [--sqlite] [--servers 2] [--seed 1] [--log FILE]
+python -m benchmarks.trust reconciliation [--events 1000000] [--sqlite]
+python -m benchmarks.trust killing [--runs 200] [--sqlite] [--servers 2] [--seed 1] [--log FILE]
 """
 
 from __future__ import annotations

@@ -62,9 +62,7 @@ class Fleet:
 
 
 @contextmanager
-def fleet(
-    folder: Path, url: str, count: int, environment: dict[str, str] | None = None
-) -> Iterator[Fleet]:
+def fleet(folder: Path, url: str, count: int, environment: dict[str, str] | None = None) -> Iterator[Fleet]:
     """Running servers over a new database, whose processes end with the block."""
     running = Fleet(folder, url, count, environment)
     running.first.prepare()

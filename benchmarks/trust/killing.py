@@ -238,14 +238,18 @@ class Crash:
             wrong.append(f"{seen.streams_ended} streams were read, {streams} are charged")
         submitted = sum(job is not None for job in seen.jobs.values())
         if paid != completed or not submitted <= jobs <= len(seen.jobs):
-            wrong.append(f"{submitted} jobs were seen, {jobs} are here, {completed} completed, {paid} charged")
+            wrong.append(
+                f"{submitted} jobs were seen, {jobs} are here, {completed} completed, {paid} charged"
+            )
         return [f"{when}: {sentence}" for sentence in wrong]
 
     async def _settled(self) -> list[str]:
         """What all books say together, and what is held for dead processes after its lease and a sweep."""
         before = now() - SWEEP_EVERY - timedelta(seconds=SLACK_S)
         query = select(func.count()).where(
-            LedgerHold.state == HoldState.OPEN, LedgerHold.owner_id.is_not(None), LedgerHold.expires_at < before
+            LedgerHold.state == HoldState.OPEN,
+            LedgerHold.owner_id.is_not(None),
+            LedgerHold.expires_at < before,
         )
         async with self.database.read() as session:
             held = await session.scalar(query)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
 
 from benchmarks.trust.million import fill
 from sqlalchemy import select, text

@@ -41,5 +41,7 @@ async def reconcile(session: AsyncSession) -> list[str]:
     findings = await audit.verify(session) + await rollups.verify(session)
     for sentence, query in _CHECKS.items():
         for row in await session.execute(text(query)):
-            findings.append(f"{sentence}: {', '.join(f'{name} {value}' for name, value in row._mapping.items())}")
+            findings.append(
+                f"{sentence}: {', '.join(f'{name} {value}' for name, value in row._mapping.items())}"
+            )
     return findings

@@ -91,7 +91,10 @@ async def _settle(session: AsyncSession, payment: Payment) -> None:
     await session.flush()
     reversals = (
         await session.scalars(
-            select(Reversal).where(Reversal.intent == payment.intent).order_by(Reversal.stripe_id).with_for_update()
+            select(Reversal)
+            .where(Reversal.intent == payment.intent)
+            .order_by(Reversal.stripe_id)
+            .with_for_update()
         )
     ).all()
     for reversal in reversals:

@@ -40,7 +40,9 @@ async def verify(session: AsyncSession) -> list[str]:
                 f"payment {payment.id}: {payment.taken_back} cents taken back, {taken[str(payment.intent)]} "
                 "by its reversals"
             )
-    findings += [f"the ledger has {nano} nano-dollars of {key}, which is not here" for key, nano in moved.items()]
+    findings += [
+        f"the ledger has {nano} nano-dollars of {key}, which is not here" for key, nano in moved.items()
+    ]
     return findings
 
 

@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook.database import UTCDateTime
 from skyhook.usage.models import CALL, NOBODY
-from skyhook.usage.recording import DAYS, EPOCH, EVENTS, HOURS, ROLLED
+from skyhook.usage.recording import DAYS, EVENTS, HOURS, ROLLED
 
 OVER_AFTER = timedelta(hours=1)
 """Long after midnight nobody is left who settles a call and takes the day before for today."""
