@@ -35,7 +35,9 @@ def postgresql() -> Iterator[str]:
     cluster, data = tests.Cluster(tests._binaries(), folder), str(folder / "data")
     try:
         cluster.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
-        options = f"-k {folder} -c listen_addresses= -c fsync=on -c synchronous_commit=on"
+        options = (
+            f"-k {folder} -c listen_addresses= -c fsync=on -c synchronous_commit=on -c max_connections=400"
+        )
         cluster.run("pg_ctl", "-D", data, "-l", str(folder / "log"), "-w", "-o", options, "start")
         cluster.sql("CREATE DATABASE bench")
         yield cluster.url("bench")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import time
 from collections.abc import Iterator
@@ -32,10 +33,10 @@ class Probe:
     """Serves the tests; each call may be told to misbehave."""
 
     def answer(self, order: Order) -> Word:
-        """One answer, or the misbehaviour that was ordered."""
+        """One answer, or the misbehaviour that was ordered; `random` answers otherwise each time."""
         misbehave(order.behaviour)
         time.sleep(order.pause_s)
-        return Word(order.text)
+        return Word(secrets.token_hex(8) if order.behaviour == "random" else order.text)
 
     def words(self, order: Order) -> Iterator[Word]:
         """The text `count` times, one after the other; the misbehaviour comes after the first."""

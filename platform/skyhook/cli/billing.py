@@ -11,6 +11,7 @@ import click
 from skyhook.billing.reconciliation import reconcile as reconcile_ledger
 from skyhook.cli.run import with_services
 from skyhook.payments.checkup import checkup, differences
+from skyhook.payments.reconciliation import verify as verify_payments
 from skyhook.services import Services
 
 
@@ -43,7 +44,7 @@ def reconcile() -> None:
 
     async def work(services: Services) -> list[str]:
         async with services.database.read() as session:
-            findings = await reconcile_ledger(session)
+            findings = await reconcile_ledger(session) + await verify_payments(session)
         if services.payments.are_taken:
             findings += await differences(services.database, services.payments.gateway)
         return findings

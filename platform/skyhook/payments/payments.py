@@ -1,11 +1,15 @@
-"""What becomes of payments: each function applies one fact in the caller's unit of work, in any order."""
+"""What becomes of payments: each function applies one fact in the caller's unit of work, in any order.
+
+A payment and its reversals find each other by Stripe's payment intent, whichever is told of first. Both sides
+take the intent's lock before they look for the other: else neither might see what the other has yet to commit.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook.clock import new_id, now
@@ -22,6 +26,7 @@ async def locked(session: AsyncSession, payment_id: UUID) -> Payment | None:
 
 async def apply_paid(session: AsyncSession, payment_id: UUID, intent: str) -> Payment | None:
     """The money is here: adds the credit, once, and then takes back what was reversed before."""
+    await _lock_intent(session, intent)
     payment = await locked(session, payment_id)
     if payment is None or payment.state == PaymentState.PAID:
         return payment
@@ -34,7 +39,7 @@ async def apply_paid(session: AsyncSession, payment_id: UUID, intent: str) -> Pa
         reference="card payment",
         key=f"payment:{payment.id}",
     )
-    await _settle_all(session, payment)
+    await _settle(session, payment)
     return payment
 
 
@@ -50,6 +55,8 @@ async def apply_invoice_paid(
 
     The caller makes sure that this happens once for each invoice.
     """
+    if intent is not None:
+        await _lock_intent(session, intent)
     payment = Payment(
         id=new_id(), organization_id=organization_id, kind=PaymentKind.SUBSCRIPTION,
         state=PaymentState.PAID, amount=cents, taken_back=0, intent=intent, invoice=invoice,
@@ -57,7 +64,7 @@ async def apply_invoice_paid(
     )  # fmt: skip
     session.add(payment)
     await session.flush()
-    await _settle_all(session, payment)
+    await _settle(session, payment)
     return payment
 
 
@@ -88,7 +95,7 @@ async def apply_reversal(
         "stripe_id": stripe_id, "intent": intent, "amount": cents, "undone": False, "is_taken": False,
         "is_returned": False, "created_at": now(),
     }  # fmt: skip
-    # The payment first, as `apply_paid` does, so that the two never wait for each other.
+    await _lock_intent(session, intent)
     payment = await session.scalar(
         select(Payment)
         .where(Payment.intent == intent)
@@ -99,43 +106,63 @@ async def apply_reversal(
     reversal = await session.get_one(Reversal, stripe_id, with_for_update=True, populate_existing=True)
     reversal.undone = reversal.undone or undone
     if payment is not None and payment.state == PaymentState.PAID:
-        await _settle(session, payment, reversal)
+        await _settle(session, payment)
     return payment
 
 
-async def _settle_all(session: AsyncSession, payment: Payment) -> None:
-    """Takes back what was reversed before the payment was known."""
-    for reversal in await session.scalars(
-        select(Reversal).where(Reversal.intent == payment.intent).with_for_update()
-    ):
-        await _settle(session, payment, reversal)
+async def _settle(session: AsyncSession, payment: Payment) -> None:
+    """Does what is left to do of the reversals of a payment that is here.
 
-
-async def _settle(session: AsyncSession, payment: Payment, reversal: Reversal) -> None:
-    """Does what is left to do of a reversal whose payment is here."""
-    is_of_plan = payment.kind == PaymentKind.SUBSCRIPTION
-    owner, taken, undone = (
-        payment.organization_id,
-        f"reversal:{reversal.stripe_id}",
-        f"undone:{reversal.stripe_id}",
-    )
-    if not reversal.is_taken:
-        payment.taken_back += reversal.amount
-        if is_of_plan:
-            await take_back_included(
-                session, owner, reversal.amount, payment.amount, invoice=payment.invoice or "", key=taken
-            )
-        else:
-            await take_back(
-                session, owner, reversal.amount, reference="refund or dispute", key=taken,
-                paid_in=f"payment:{payment.id}",
-            )  # fmt: skip
-        reversal.is_taken = True
-    if reversal.undone and not reversal.is_returned:
-        payment.taken_back -= reversal.amount
-        if is_of_plan:
-            await give_back_included(session, owner, invoice=payment.invoice or "", taken=taken, key=undone)
-        else:
-            await pay_in(session, owner, reversal.amount, reference="refund or dispute undone", key=undone)
-        reversal.is_returned = True
+    What does not fit waits: one that was undone takes up its place, and that has yet to be told.
+    """
     await session.flush()
+    reversals = (
+        await session.scalars(
+            select(Reversal)
+            .where(Reversal.intent == payment.intent)
+            .order_by(Reversal.stripe_id)
+            .with_for_update()
+        )
+    ).all()
+    for reversal in reversals:
+        if reversal.undone and not reversal.is_returned:
+            await _undo(session, payment, reversal)
+    for reversal in reversals:
+        if not reversal.is_taken and payment.taken_back + reversal.amount <= payment.amount:
+            payment.taken_back += reversal.amount
+            await _take(session, payment, reversal)
+            reversal.is_taken = True
+    await session.flush()
+
+
+async def _take(session: AsyncSession, payment: Payment, reversal: Reversal) -> None:
+    """Takes back the credit that the money had brought: a plan's included credit, or what was bought."""
+    owner, key = payment.organization_id, f"reversal:{reversal.stripe_id}"
+    if payment.kind == PaymentKind.SUBSCRIPTION:
+        await take_back_included(
+            session, owner, reversal.amount, payment.amount, invoice=payment.invoice or "", key=key
+        )
+    else:
+        await take_back(
+            session, owner, reversal.amount,
+            reference="refund or dispute", key=key, paid_in=f"payment:{payment.id}",
+        )  # fmt: skip
+
+
+async def _undo(session: AsyncSession, payment: Payment, reversal: Reversal) -> None:
+    """Gives the credit of a reversal again; one that was undone before it was taken moves nothing."""
+    owner, key = payment.organization_id, f"undone:{reversal.stripe_id}"
+    if reversal.is_taken:
+        payment.taken_back -= reversal.amount
+        if payment.kind == PaymentKind.SUBSCRIPTION:
+            taken = f"reversal:{reversal.stripe_id}"
+            await give_back_included(session, owner, invoice=payment.invoice or "", taken=taken, key=key)
+        else:
+            await pay_in(session, owner, reversal.amount, reference="refund or dispute undone", key=key)
+    reversal.is_taken = reversal.is_returned = True
+
+
+async def _lock_intent(session: AsyncSession, intent: str) -> None:
+    """Until the unit of work ends, nobody else applies a fact about this payment intent."""
+    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(intent, 0))))
