@@ -11,6 +11,7 @@ import click
 from skyhook.billing.reconciliation import reconcile as reconcile_ledger
 from skyhook.cli.run import with_services
 from skyhook.payments.checkup import checkup, differences
+from skyhook.payments.plan_checkup import plan_checkup, plan_differences
 from skyhook.services import Services
 
 
@@ -26,9 +27,9 @@ def stripe_check() -> None:
     async def work(services: Services) -> list[tuple[bool, str]]:
         configuration = services.configuration
         has_secret = configuration.stripe_webhook_secret is not None
-        return await asyncio.to_thread(
-            checkup, services.payments.gateway, configuration.address, has_secret=has_secret
-        )
+        gateway, plans = services.payments.gateway, await services.subscriptions.plans.offered()
+        found = await asyncio.to_thread(checkup, gateway, configuration.address, has_secret=has_secret)
+        return found + await asyncio.to_thread(plan_checkup, gateway, plans)
 
     found = with_services(work)
     for is_right, sentence in found:
@@ -46,6 +47,7 @@ def reconcile() -> None:
             findings = await reconcile_ledger(session)
         if services.payments.are_taken:
             findings += await differences(services.database, services.payments.gateway)
+            findings += await plan_differences(services.database, services.payments.gateway)
         return findings
 
     findings = with_services(work)
