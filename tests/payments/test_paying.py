@@ -27,7 +27,7 @@ from skyhook.payments.errors import (
     SignatureInvalid,
 )
 from skyhook.payments.funds import owed_by
-from skyhook.payments.models import PaymentState
+from skyhook.payments.models import PaymentState, Reversal
 
 
 async def bought(payments: Payments, stand_in: StandIn, caller: Caller, cents: int = 2_000) -> UUID:
@@ -198,6 +198,20 @@ async def test_any_order_of_all_events_ends_in_the_same_books(
     assert await cents_of(database, caller.organization_id) == 2_000, owed
     assert await payments.owed(caller) == 0
     await whole(database, payments)
+
+
+async def test_a_refund_and_its_payment_that_were_written_at_one_time_meet_in_the_next_round(
+    payments: Payments, stand_in: StandIn, caller: Caller, database: Database
+) -> None:
+    payment_id = await bought(payments, stand_in, caller)
+    await apply_events(payments, stand_in)
+    intent = (await payments.payment(caller, payment_id)).intent
+    async with database.write() as session:  # as another process left it that could not see the payment yet
+        session.add(Reversal(stripe_id="re_1", intent=intent, amount=500))
+    for _ in range(2):
+        await payments.topping_up.round()
+    assert (await payments.payment(caller, payment_id)).taken_back == 500
+    assert await cents_of(database, caller.organization_id) == 1_500
 
 
 async def test_a_forged_an_old_and_an_unsigned_webhook_are_refused(payments: Payments) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -101,6 +102,16 @@ async def apply_reversal(
     if payment is not None and payment.state == PaymentState.PAID:
         await _settle(session, payment, reversal)
     return payment
+
+
+async def unsettled(session: AsyncSession) -> Sequence[Reversal]:
+    """Reversals whose payment is here and that took nothing back: each was written while the other was."""
+    query = (
+        select(Reversal)
+        .join(Payment, Payment.intent == Reversal.intent)
+        .where(Reversal.is_taken.is_(False), Payment.state == PaymentState.PAID)
+    )
+    return (await session.scalars(query)).all()
 
 
 async def _settle_all(session: AsyncSession, payment: Payment) -> None:

@@ -34,7 +34,7 @@ async def plan_differences(database: Database, gateway: Gateway) -> list[str]:
         rows = await session.execute(
             select(Payment.invoice, Payment.amount).where(Payment.kind == PaymentKind.SUBSCRIPTION)
         )
-        ours = dict(rows.tuples().all())
+        ours = dict(rows.all())
     if not prices:
         return []
     since = int((first or datetime.now(UTC)).timestamp()) - 86_400

@@ -86,7 +86,13 @@ class ToppingUp:
             with suppress(PaymentProviderUnavailable):  # logged where it failed; asked again
                 await (self._go_on if payment.kind == PaymentKind.AUTOMATIC else self.refresh)(payment)
         async with self._database.read() as session:
+            late = await payments.unsettled(session)
             owing = await organizations_owing(session)
+        for one in late:
+            async with self._database.write() as session:
+                await payments.apply_reversal(
+                    session, one.stripe_id, one.intent, one.amount, undone=one.undone
+                )
         for organization_id in owing:
             async with self._database.write() as session:
                 await collect(session, organization_id)
