@@ -11,6 +11,7 @@ from litestar import Response, get
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook.billing.models import Price
+from skyhook.billing.rates import Offer
 from skyhook.clock import now
 from skyhook.keys.format import PREFIX
 from skyhook.keys.models import Key
@@ -61,14 +62,21 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Dated:
-    """What a meter costs now for one model, or for all others, and what it did and will."""
+class Priced:
+    """What a meter costs for one model, or for all others."""
 
     meter: Meter
-    model: str | None
-    now: Price
+    offer: Offer
+    used: int
+    """Units in this month, where it has tiers."""
     history: Sequence[Price]
-    """Newest first, those to come included."""
+    """The list's first prices, newest first, those to come included."""
+
+    @property
+    def since(self) -> Price | None:
+        """The list's price that holds now; None where it has none for this model."""
+        at = now()
+        return next((one for one in self.history if one.effective_at <= at), None)
 
 
 @get("/o/{slug:str}/billing")
@@ -87,20 +95,32 @@ async def billing_page(visit: Visit, slug: str) -> Response[str]:
         budgets=await _budgets(visit.services, caller),
         holds=await billing.open_holds(organization_id),
         lines=await billing.statement(organization_id, LINES),
+        discount=billing.prices.terms(organization_id).discount,
     )
 
 
 @get("/o/{slug:str}/billing/prices")
 async def prices_page(visit: Visit, slug: str) -> Response[str]:
-    """The price list, by plugin."""
-    visit, _ = visit.at(slug, BILLING_READ)
-    history, at = visit.services.billing.prices.history(), now()
+    """The price list, by plugin, and what the organization pays in place of it."""
+    visit, caller = visit.at(slug, BILLING_READ)
+    billing, organization_id = visit.services.billing, caller.organization_id
+    offers = await billing.offers(organization_id)
+    history, used = billing.prices.history(), billing.prices.used(organization_id)
     plugins = [
-        (plugin, [dated for meter in plugin.meters for dated in _dated(meter, history, at)])
+        (
+            plugin,
+            [
+                Priced(meter, offer, used.get(meter.name, 0), history.get((offer.meter, offer.model), ()))
+                for meter in plugin.meters
+                for offer in offers
+                if offer.meter == meter.name
+            ],
+        )
         for plugin in visit.services.plugins.loaded
         if plugin.meters
     ]
-    return visit.page("prices.html", plugins=plugins, at=at)
+    discount = billing.prices.terms(organization_id).discount
+    return visit.page("prices.html", plugins=plugins, at=now(), discount=discount)
 
 
 async def _months(session: AsyncSession, caller: Caller) -> Months:
@@ -127,17 +147,6 @@ async def _budgets(services: Services, caller: Caller) -> list[Budget] | None:
     keys = await services.keys.budgeted(caller)
     spent = await services.billing.budgets_spent(caller.organization_id, [key.limits_key_id for key in keys])
     return [Budget(key, key.monthly_budget or 0, spent.get(key.limits_key_id, 0)) for key in keys]
-
-
-def _dated(meter: Meter, history: dict[tuple[str, str | None], list[Price]], at: datetime) -> list[Dated]:
-    models = sorted((model for name, model in history if name == meter.name), key=lambda model: model or "")
-    found = []
-    for model in models:
-        prices = history[meter.name, model]
-        in_force = next((price for price in prices if price.effective_at <= at), None)
-        if in_force is not None:
-            found.append(Dated(meter, model, in_force, prices))
-    return found
 
 
 HANDLERS: list[Any] = [billing_page, prices_page]

@@ -33,6 +33,7 @@ class Pages:
             inline_code=formats.inline_code,
             moment=formats.moment,
             price=formats.price,
+            percent=formats.percent,
             signed=formats.signed,
             since=formats.since,
             seconds=formats.seconds,

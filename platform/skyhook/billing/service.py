@@ -20,7 +20,7 @@ from skyhook.billing.idempotency import Idempotency
 from skyhook.billing.leases import LeaseBook
 from skyhook.billing.lookups import Lookups
 from skyhook.billing.prices import PriceList, seed, set_price
-from skyhook.billing.rates import PriceKey, Rate
+from skyhook.billing.rates import NO_TERMS, Offer, PriceKey, Rate, offers_of
 from skyhook.billing.reservations import Reservation, ServedJob
 from skyhook.billing.settlement import Settlement
 from skyhook.billing.statement import Entries, Grant, OpenHold, StatementLine
@@ -125,6 +125,13 @@ class Billing:
         if self.prices.must_learn(organization_id):
             await self._months.get(organization_id)
         return self.prices.current(organization_id)
+
+    async def offers(self, organization_id: UUID | None) -> list[Offer]:
+        """Every price as an organization has it, beside the list's; for None, the list's alone."""
+        if organization_id is None:
+            return offers_of(self.prices.ladders(), NO_TERMS, self.prices.current(None))
+        rates = await self.rates(organization_id)
+        return offers_of(self.prices.ladders(), self.prices.terms(organization_id), rates)
 
     def cost(self, organization_id: UUID, quantities: Mapping[str, int], model: str | None) -> int:
         """What these quantities cost an organization now. Raises UnknownMeter, InvalidInput."""

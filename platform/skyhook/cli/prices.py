@@ -9,7 +9,7 @@ from uuid import UUID
 
 import click
 
-from skyhook.billing.rates import Ladder, PriceKey
+from skyhook.billing.rates import Offer
 from skyhook.billing.terms import PriceChange
 from skyhook.cli.run import with_services
 from skyhook.services import Services
@@ -111,23 +111,18 @@ def discount(organization: str, percent: Decimal) -> None:
 def list_prices(organization: str | None) -> None:
     """Show the prices that hold now, in nano-dollars for a unit."""
 
-    async def work(services: Services) -> None:
+    async def work(services: Services) -> list[Offer]:
         await services.seed_prices()
-        found = services.billing.prices.ladders()
-        own: dict[PriceKey, Ladder] = {}
-        organization_id = await _named(services, organization)
-        if organization_id is not None:
-            terms = services.billing.prices.terms(organization_id)
-            own = dict(terms.ladders)
-            if terms.discount:
-                click.echo(f"{Decimal(terms.discount) / 100} per cent off all that is not its own price.")
-        for key in sorted({*found, *own}, key=lambda key: (key[0], key[1] or "")):
-            ladder = own.get(key) or found[key]
-            name = key[0] if key[1] is None else f"{key[0]} of {key[1]}"
-            tiers = "".join(f", {price} from {start:,} on" for start, price in ladder[1:])
-            click.echo(f"{name}: {ladder[0][1]}{tiers}{' (its own price)' if key in own else ''}")
+        return await services.billing.offers(await _named(services, organization))
 
-    with_services(work)
+    for offer in with_services(work):
+        (_, first), *tiers = offer.own or offer.listed
+        name = offer.meter if offer.model is None else f"{offer.meter} of {offer.model}"
+        steps = "".join(f", {price} from {start:,} units a month on" for start, price in tiers)
+        terms = (
+            " (its own)" if offer.own else f" less {Decimal(offer.discount) / 100} %" * bool(offer.discount)
+        )
+        click.echo(f"{name}: {first}{steps}{terms}")
 
 
 async def _named(services: Services, organization: str | None) -> UUID | None:
