@@ -13,6 +13,7 @@ from skyhook.accounts.recovery import Recovery
 from skyhook.accounts.service import Accounts
 from skyhook.accounts.sessions import COOKIE, Sessions
 from skyhook.accounts.sign_up import SignUps
+from skyhook.alerts import Alerts
 from skyhook.artifacts.provenance import Notary
 from skyhook.artifacts.service import Artifacts
 from skyhook.billing import Billing
@@ -73,6 +74,7 @@ class Services:
     asks: Asks
     jobs: Jobs
     payments: Payments
+    alerts: Alerts
     webhooks: Webhooks
 
     @classmethod
@@ -127,6 +129,7 @@ class Services:
             asks=asks,
             jobs=Jobs(database, configuration, billing, webhooks, plugins.operations, tools, activity),
             payments=Payments(database, configuration, mail),
+            alerts=Alerts(database, configuration, mail, webhooks),
             webhooks=webhooks,
         )
 
@@ -162,6 +165,7 @@ class Services:
         await self.webhooks.start()
         await self.jobs.start()
         await self.payments.start()
+        await self.alerts.start()
 
     async def seed_prices(self) -> None:
         """Adds the prices of the plugins' manifests where the price list has none."""
@@ -170,6 +174,7 @@ class Services:
 
     async def close(self) -> None:
         """Ends what works in the background; every call that was served is charged first."""
+        await self.alerts.close()
         await self.payments.close()
         await self.mail.close()
         await self.jobs.close()
