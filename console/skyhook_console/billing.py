@@ -6,22 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from litestar import Response, get
+from litestar import Response, get, post
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from skyhook.alerts.models import AlertKind
 from skyhook.billing.models import Price
 from skyhook.billing.rates import Offer
 from skyhook.clock import now
+from skyhook.errors import SkyhookError
 from skyhook.keys.format import PREFIX
 from skyhook.keys.models import Key
 from skyhook.operations.caller import Caller
 from skyhook.plugins.manifest import Meter
-from skyhook.scopes import BILLING_READ, KEYS_READ
+from skyhook.scopes import BILLING_READ, BILLING_WRITE, KEYS_READ
 from skyhook.services import Services
 from skyhook.usage.queries import Group, totals
+from skyhook_console.amounts import cents_of
 from skyhook_console.days import midnight, month_before
-from skyhook_console.visiting import Visit
+from skyhook_console.visiting import Http, Visit, go
 
 GRANTS = 5
 LINES = 8
@@ -83,6 +87,33 @@ class Priced:
 async def billing_page(visit: Visit, slug: str) -> Response[str]:
     """What is left, what was spent, and where it went."""
     visit, caller = visit.at(slug, BILLING_READ)
+    return await _page(visit, caller)
+
+
+@post("/o/{slug:str}/billing/alerts", status_code=200)
+async def create_alert(request: Http, visit: Visit, slug: str) -> Response[str]:
+    """Tells owners and billing members of a threshold from now on."""
+    visit, caller = visit.at(slug, BILLING_WRITE)
+    form = {name: str(value) for name, value in (await request.form()).items()}
+    try:
+        kind = AlertKind.CREDIT if form.get("kind") == AlertKind.CREDIT else AlertKind.SPENDING
+        await visit.services.alerts.create(caller, kind, cents_of(form, "threshold"))
+    except SkyhookError as error:
+        return await _page(visit, caller, form=form, error=error)
+    return go(request, f"/console/o/{slug}/billing#alerts")
+
+
+@post("/o/{slug:str}/billing/alerts/{alert_id:uuid}/delete", status_code=200)
+async def delete_alert(request: Http, visit: Visit, slug: str, alert_id: UUID) -> Response[str]:
+    """Tells nobody of it any more."""
+    visit, caller = visit.at(slug, BILLING_WRITE)
+    await visit.services.alerts.delete(caller, alert_id)
+    return go(request, f"/console/o/{slug}/billing#alerts")
+
+
+async def _page(
+    visit: Visit, caller: Caller, *, form: dict[str, str] | None = None, error: SkyhookError | None = None
+) -> Response[str]:
     billing, organization_id = visit.services.billing, caller.organization_id
     async with visit.services.database.read() as session:
         months = await _months(session, caller)
@@ -96,6 +127,10 @@ async def billing_page(visit: Visit, slug: str) -> Response[str]:
         holds=await billing.open_holds(organization_id),
         lines=await billing.statement(organization_id, LINES),
         discount=billing.prices.terms(organization_id).discount,
+        alerts=await visit.services.alerts.all(caller),
+        may_write=caller.has_scope(BILLING_WRITE),
+        form=form or {},
+        error=error,
     )
 
 
@@ -149,4 +184,4 @@ async def _budgets(services: Services, caller: Caller) -> list[Budget] | None:
     return [Budget(key, key.monthly_budget or 0, spent.get(key.limits_key_id, 0)) for key in keys]
 
 
-HANDLERS: list[Any] = [billing_page, prices_page]
+HANDLERS: list[Any] = [billing_page, prices_page, create_alert, delete_alert]

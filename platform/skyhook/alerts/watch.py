@@ -151,14 +151,16 @@ class Watch:
         threshold, amount = dollars(alert.threshold * NANO_PER_CENT), dollars(due.amount)
         if alert.kind == AlertKind.SPENDING:
             subject = f"{organization.name} has spent {threshold} this month"
-            what = f"{organization.name} has spent {amount} in {month_of(self._clock())}. You asked to be told at {threshold}."
+            what = f"{organization.name} has spent {amount} since {month_start(self._clock()):%-d %B}."
+            asked = f"You asked to be told at {threshold}."
             then = "Calls go on while there is credit. This alert comes again next month."
         else:
             subject = f"{organization.name} has less than {threshold} of credit"
-            what = f"{organization.name} has {amount} of credit left. You asked to be told below {threshold}."
+            what = f"{organization.name} has {amount} of credit left."
+            asked = f"You asked to be told below {threshold}."
             then = "Calls are refused once the credit is used up. This alert comes again once there was more."
         page = f"{self._address}/console/o/{organization.slug}/billing"
-        return [Letter(email, subject, [what, then], "Open billing", page) for email in emails]
+        return [Letter(email, subject, [f"{what} {asked}", then], "Open billing", page) for email in emails]
 
     async def _run(self) -> None:
         while True:
