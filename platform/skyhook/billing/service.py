@@ -94,8 +94,9 @@ class Billing:
 
         Raises UnknownMeter, InvalidInput, PricesRise.
         """
-        at = change.effective_at or self._clock()
-        if at < self._clock():
+        now = self._clock()
+        at = change.effective_at or now
+        if at < now:
             raise InvalidInput("A price begins now or later: calls before are charged.", field="effectiveAt")
         async with self._database.write() as session:
             await self.prices.load(session)

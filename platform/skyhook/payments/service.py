@@ -23,6 +23,7 @@ from skyhook.payments.errors import RefundExceeds
 from skyhook.payments.funds import owed_by
 from skyhook.payments.gateway import Card, Gateway, Page
 from skyhook.payments.inbox import Inbox
+from skyhook.payments.meters import UsageReports
 from skyhook.payments.models import AutoTopUp, Payment, PaymentKind, PaymentState, StripeCustomer
 from skyhook.payments.topping_up import ToppingUp
 from skyhook.scopes import BILLING_READ, BILLING_WRITE
@@ -49,6 +50,8 @@ class Payments:
             configuration.stripe_secret_key, configuration.stripe_webhook_secret, configuration.stripe_url
         )
         self.inbox = Inbox(database, clock)
+        self.usage_reports = UsageReports(database, self.gateway, clock)
+        self._reports_usage = configuration.stripe_meters
         self.topping_up = ToppingUp(database, self.gateway, mail, self._address, clock)
 
     @property
@@ -61,9 +64,12 @@ class Payments:
         if self.are_taken:
             await self.inbox.start()
             await self.topping_up.start()
+            if self._reports_usage:
+                await self.usage_reports.start()
 
     async def close(self) -> None:
         """Stops; what is half done is gone on with by the next process."""
+        await self.usage_reports.close()
         await self.topping_up.close()
         await self.inbox.close()
 
