@@ -6,22 +6,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from litestar import Response, get
+from litestar import Response, get, post
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from skyhook.alerts.models import AlertKind
 from skyhook.billing.grants import Grant
 from skyhook.billing.models import Price
+from skyhook.billing.rates import Offer
 from skyhook.clock import now
+from skyhook.errors import SkyhookError
 from skyhook.keys.format import PREFIX
 from skyhook.keys.models import Key
 from skyhook.operations.caller import Caller
 from skyhook.plugins.manifest import Meter
-from skyhook.scopes import BILLING_READ, KEYS_READ
+from skyhook.scopes import BILLING_READ, BILLING_WRITE, KEYS_READ
 from skyhook.services import Services
 from skyhook.usage.queries import Group, totals
+from skyhook_console.amounts import cents_of
 from skyhook_console.days import midnight, month_before
-from skyhook_console.visiting import Visit
+from skyhook_console.visiting import Http, Visit, go
 
 GRANTS = 20
 LINES = 8
@@ -62,20 +67,54 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Dated:
-    """What a meter costs now for one model, or for all others, and what it did and will."""
+class Priced:
+    """What a meter costs for one model, or for all others."""
 
     meter: Meter
-    model: str | None
-    now: Price
+    offer: Offer
+    used: int
+    """Units in this month, where it has tiers."""
     history: Sequence[Price]
-    """Newest first, those to come included."""
+    """The list's first prices, newest first, those to come included."""
+
+    @property
+    def since(self) -> Price | None:
+        """The list's price that holds now; None where it has none for this model."""
+        at = now()
+        return next((one for one in self.history if one.effective_at <= at), None)
 
 
 @get("/o/{slug:str}/billing")
 async def billing_page(visit: Visit, slug: str) -> Response[str]:
     """What is left, what was spent, and where it went."""
     visit, caller = visit.at(slug, BILLING_READ)
+    return await _page(visit, caller)
+
+
+@post("/o/{slug:str}/billing/alerts", status_code=200)
+async def create_alert(request: Http, visit: Visit, slug: str) -> Response[str]:
+    """Tells owners and billing members of a threshold from now on."""
+    visit, caller = visit.at(slug, BILLING_WRITE)
+    form = {name: str(value) for name, value in (await request.form()).items()}
+    try:
+        kind = AlertKind.CREDIT if form.get("kind") == AlertKind.CREDIT else AlertKind.SPENDING
+        await visit.services.alerts.create(caller, kind, cents_of(form, "threshold"))
+    except SkyhookError as error:
+        return await _page(visit, caller, form=form, error=error)
+    return go(request, f"/console/o/{slug}/billing#alerts")
+
+
+@post("/o/{slug:str}/billing/alerts/{alert_id:uuid}/delete", status_code=200)
+async def delete_alert(request: Http, visit: Visit, slug: str, alert_id: UUID) -> Response[str]:
+    """Tells nobody of it any more."""
+    visit, caller = visit.at(slug, BILLING_WRITE)
+    await visit.services.alerts.delete(caller, alert_id)
+    return go(request, f"/console/o/{slug}/billing#alerts")
+
+
+async def _page(
+    visit: Visit, caller: Caller, *, form: dict[str, str] | None = None, error: SkyhookError | None = None
+) -> Response[str]:
     billing, organization_id = visit.services.billing, caller.organization_id
     async with visit.services.database.read() as session:
         months = await _months(session, caller)
@@ -92,20 +131,36 @@ async def billing_page(visit: Visit, slug: str) -> Response[str]:
         budgets=await _budgets(visit.services, caller),
         holds=await billing.open_holds(organization_id),
         lines=await billing.statement(organization_id, LINES),
+        discount=billing.prices.terms(organization_id).discount,
+        alerts=await visit.services.alerts.all(caller),
+        may_write=caller.has_scope(BILLING_WRITE),
+        form=form or {},
+        error=error,
     )
 
 
 @get("/o/{slug:str}/billing/prices")
 async def prices_page(visit: Visit, slug: str) -> Response[str]:
-    """The price list, by plugin."""
-    visit, _ = visit.at(slug, BILLING_READ)
-    history, at = visit.services.billing.prices.history(), now()
+    """The price list, by plugin, and what the organization pays in place of it."""
+    visit, caller = visit.at(slug, BILLING_READ)
+    billing, organization_id = visit.services.billing, caller.organization_id
+    offers = await billing.offers(organization_id)
+    history, used = billing.prices.history(), billing.prices.used(organization_id)
     plugins = [
-        (plugin, [dated for meter in plugin.meters for dated in _dated(meter, history, at)])
+        (
+            plugin,
+            [
+                Priced(meter, offer, used.get(meter.name, 0), history.get((offer.meter, offer.model), ()))
+                for meter in plugin.meters
+                for offer in offers
+                if offer.meter == meter.name
+            ],
+        )
         for plugin in visit.services.plugins.loaded
         if plugin.meters
     ]
-    return visit.page("prices.html", plugins=plugins, at=at)
+    discount = billing.prices.terms(organization_id).discount
+    return visit.page("prices.html", plugins=plugins, at=now(), discount=discount)
 
 
 def _next_to_expire(grants: Sequence[Grant]) -> tuple[datetime, int] | None:
@@ -140,15 +195,4 @@ async def _budgets(services: Services, caller: Caller) -> list[Budget] | None:
     return [Budget(key, key.monthly_budget or 0, spent.get(key.limits_key_id, 0)) for key in keys]
 
 
-def _dated(meter: Meter, history: dict[tuple[str, str | None], list[Price]], at: datetime) -> list[Dated]:
-    models = sorted((model for name, model in history if name == meter.name), key=lambda model: model or "")
-    found = []
-    for model in models:
-        prices = history[meter.name, model]
-        in_force = next((price for price in prices if price.effective_at <= at), None)
-        if in_force is not None:
-            found.append(Dated(meter, model, in_force, prices))
-    return found
-
-
-HANDLERS: list[Any] = [billing_page, prices_page]
+HANDLERS: list[Any] = [billing_page, prices_page, create_alert, delete_alert]

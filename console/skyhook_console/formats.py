@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from markupsafe import Markup
 
 from skyhook.billing.prices import SEEDED_AT
+from skyhook.billing.rates import WHOLE
 from skyhook.clock import now
 
 NANO = 1_000_000_000
@@ -34,15 +35,19 @@ def signed(nano: int) -> str:
     return f"+{dollars(nano)}" if nano > 0 else dollars(nano)
 
 
-def price(nano: int, unit: str) -> str:
-    """What a unit costs, or as many of them as make the amount one that can be read."""
+def price(nano: int, unit: str, share: int = WHOLE) -> str:
+    """What a unit costs, or as many of them as make the amount one that can be read.
+
+    `share` is what a discount leaves of it, in basis points.
+    """
     number = next((number for number in (1, 1_000) if nano * number >= CENT or not nano), 1_000_000)
-    return f"{dollars(nano * number)} per {unit if number == 1 else f'{number:,} {unit}s'}"
+    return f"{dollars(nano * number * share // WHOLE)} per {unit if number == 1 else f'{number:,} {unit}s'}"
 
 
-def per_cent(basis_points: int) -> str:
-    """Basis points as per cent."""
-    return f"{basis_points / 100:g} %"
+def percent(basis_points: int) -> str:
+    """Hundredths of a per cent."""
+    whole, rest = divmod(basis_points, 100)
+    return f"{whole}{f'.{rest:02}'.rstrip('0') if rest else ''} %"
 
 
 def count(number: int) -> str:

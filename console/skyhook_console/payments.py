@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
-from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
 from litestar.enums import MediaType
 
-from skyhook.errors import InvalidInput, SkyhookError
+from skyhook.errors import SkyhookError
 from skyhook.operations.caller import Caller
 from skyhook.scopes import BILLING_READ, BILLING_WRITE
+from skyhook_console.amounts import cents_of
 from skyhook_console.visiting import Http, Visit, go
 
 ROWS = 25
@@ -52,7 +51,7 @@ async def buy(request: Http, visit: Visit, slug: str) -> Response[str]:
     visit, caller = visit.at(slug, BILLING_WRITE)
     form = await _form(request)
     try:
-        _, page = await visit.services.payments.top_up(caller, _cents(form, "amount"))
+        _, page = await visit.services.payments.top_up(caller, cents_of(form, "amount"))
     except SkyhookError as error:
         return await _page(visit, caller, form=form, error=error)
     return leave(request, visit, page.url)
@@ -76,7 +75,7 @@ async def set_automatic(request: Http, visit: Visit, slug: str) -> Response[str]
         return asked
     form = await _form(request)
     try:
-        amounts = [_cents(form, name) for name in ("threshold", "amount", "monthlyCap")]
+        amounts = [cents_of(form, name) for name in ("threshold", "amount", "monthlyCap")]
         await visit.services.payments.set_auto_top_up(caller, *amounts)
     except SkyhookError as error:
         return await _page(visit, caller, automatic=form, error=error, is_of_automatic=True)
@@ -136,18 +135,6 @@ def leave(request: Http, visit: Visit, address: str) -> Response[str]:
 
 async def _form(request: Http) -> dict[str, str]:
     return {name: str(value) for name, value in (await request.form()).items()}
-
-
-def _cents(form: dict[str, Any], name: str) -> int:
-    """An amount of dollars that somebody typed, such as 20 or 12.50. Raises InvalidInput."""
-    text = str(form.get(name, "")).strip().removeprefix("$").replace(",", "")
-    try:
-        cents = Decimal(text) * 100
-    except InvalidOperation:
-        raise InvalidInput("Type an amount in dollars, such as 20 or 12.50.", field=name) from None
-    if not cents.is_finite() or cents != cents.to_integral_value() or abs(cents) > 10**12:
-        raise InvalidInput("An amount has dollars and at most two decimals.", field=name)
-    return int(cents)
 
 
 def _dollars(cents: int) -> str:

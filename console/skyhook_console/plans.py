@@ -85,6 +85,7 @@ async def _page(
         late=row if row is not None and row.state in LATE else None,
         plan=named[row.plan] if row is not None and row.plan else None,
         next_plan=named[row.next_plan] if row is not None and row.next_plan else None,
+        paid_cents=await subscriptions.paid_cents(row) if row is not None and is_live else 0,
         offered=[plan for plan in plans if plan.is_offered],
         is_awaited=is_back and not is_live,
         error=error,

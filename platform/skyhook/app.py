@@ -14,6 +14,7 @@ from litestar.exceptions.responses import create_exception_response
 from litestar.types import ControllerRouterHandler, ExceptionHandler
 
 from skyhook.accounts.graphql import AccountsMutation, AccountsQuery
+from skyhook.alerts.graphql import AlertsMutation, AlertsQuery
 from skyhook.artifacts.graphql import ArtifactsMutation, ArtifactsQuery
 from skyhook.billing.graphql import BillingQuery
 from skyhook.graphql.routes import graphql_routes
@@ -35,6 +36,7 @@ ROUTES = "skyhook.routes"
 
 CORE = (
     Fields("accounts", query=AccountsQuery, mutation=AccountsMutation),
+    Fields("alerts", query=AlertsQuery, mutation=AlertsMutation),
     Fields("artifacts", query=ArtifactsQuery, mutation=ArtifactsMutation),
     Fields("billing", query=BillingQuery),
     Fields("jobs", query=JobsQuery, mutation=JobsMutation, subscription=JobsSubscription),

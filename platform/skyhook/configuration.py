@@ -49,6 +49,8 @@ class Configuration:
     """Stripe's secret key (`STRIPE_SECRET_KEY`); none where no cards are taken."""
     stripe_webhook_secret: str | None = None
     """The secret of the webhook endpoint at Stripe (`STRIPE_WEBHOOK_SECRET`); none believes no webhook."""
+    stripe_meters: bool = False
+    """Whether usage is reported to Stripe's Billing meters (`SKYHOOK_STRIPE_METERS`: `on`, or `off`)."""
     stripe_url: str | None = None
     """Where Stripe's API is (`STRIPE_API_URL`); none for Stripe itself, else a stand-in."""
 
@@ -66,6 +68,9 @@ class Configuration:
         signup = os.environ.get("SKYHOOK_SIGNUP") or "closed"
         if signup not in ("open", "closed"):
             raise ValueError(f"SKYHOOK_SIGNUP must be open or closed, not {signup!r}")
+        meters = os.environ.get("SKYHOOK_STRIPE_METERS") or "off"
+        if meters not in ("on", "off"):
+            raise ValueError(f"SKYHOOK_STRIPE_METERS must be on or off, not {meters!r}")
         return cls(
             data=data,
             port=int(port),
@@ -91,6 +96,7 @@ class Configuration:
             signup_is_open=signup == "open",
             stripe_secret_key=_stripe_key(os.environ.get("STRIPE_SECRET_KEY")),
             stripe_webhook_secret=os.environ.get("STRIPE_WEBHOOK_SECRET") or None,
+            stripe_meters=meters == "on",
             stripe_url=os.environ.get("STRIPE_API_URL") or None,
         )
 

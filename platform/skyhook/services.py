@@ -13,6 +13,7 @@ from skyhook.accounts.recovery import Recovery
 from skyhook.accounts.service import Accounts
 from skyhook.accounts.sessions import COOKIE, Sessions
 from skyhook.accounts.sign_up import SignUps
+from skyhook.alerts import Alerts
 from skyhook.artifacts.provenance import Notary
 from skyhook.artifacts.service import Artifacts
 from skyhook.billing import Billing
@@ -75,6 +76,7 @@ class Services:
     jobs: Jobs
     payments: Payments
     subscriptions: Subscriptions
+    alerts: Alerts
     webhooks: Webhooks
 
     @classmethod
@@ -131,6 +133,7 @@ class Services:
             jobs=Jobs(database, configuration, billing, webhooks, plugins.operations, tools, activity),
             payments=payments,
             subscriptions=Subscriptions(database, payments),
+            alerts=Alerts(database, configuration, mail, webhooks),
             webhooks=webhooks,
         )
 
@@ -166,6 +169,7 @@ class Services:
         await self.webhooks.start()
         await self.jobs.start()
         await self.payments.start()
+        await self.alerts.start()
 
     async def seed_prices(self) -> None:
         """Adds the prices of the plugins' manifests where the price list has none."""
@@ -174,6 +178,7 @@ class Services:
 
     async def close(self) -> None:
         """Ends what works in the background; every call that was served is charged first."""
+        await self.alerts.close()
         await self.payments.close()
         await self.mail.close()
         await self.jobs.close()

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 from tests.console.conftest import ADMINISTRATOR, browser, log_in, password
+from tests.console.test_login import form_token
 from tests.console.test_pages import answer_once, make_key, secret_of
 from tests.serving import Server
 
@@ -48,6 +49,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("billing"))
     server.prepare()
     asyncio.run(prepare(server))
+    server.command("organizations", "create", "second", "--owner", ADMINISTRATOR)
+    server.command("prices", "set", "probe.words", "1000000", "--from-quantity", "1000")
+    server.command("prices", "set", "chat.output_tokens", "70", "--organization", "second")
+    server.command("prices", "discount", "second", "12.5")
     server.start()
     yield server
     server.stop()
@@ -154,3 +159,39 @@ def test_the_price_list_tells_what_a_price_was_and_will_be(client: httpx.Client)
     assert "$2.00 per 1,000 words" in row[0]
     assert "since the beginning: $1.00 per 1,000 words" in re.sub(r"\s+", " ", row[0])
     assert re.search(r"<strong>from <time[^>]+>[^<]+</time></strong>: \$3.00 per 1,000 words", row[0])
+
+
+def test_an_alert_is_set_shown_and_deleted(client: httpx.Client) -> None:
+    token = form_token(client)
+    form = {"form_token": token, "kind": "spending", "threshold": "12.50"}
+    assert client.post(f"{BILLING}/alerts", data=form).status_code == 303
+    page = client.get(BILLING).text
+    assert "<strong>$12.50</strong> are spent in a calendar month" in page
+    assert "there is such an alert already" in client.post(f"{BILLING}/alerts", data=form).text.lower()
+    (address,) = re.findall(r'action="([^"]+/alerts/[^"]+/delete)"', page)
+    assert client.post(address, data={"form_token": token}).status_code == 303
+    assert "Nobody is told yet." in client.get(BILLING).text
+
+
+@pytest.mark.parametrize("typed", ["-3", "0", "1.005", "1e30", "a lot", "NaN", "20000000"])
+def test_an_alert_with_a_bad_amount_keeps_what_was_typed(client: httpx.Client, typed: str) -> None:
+    token = form_token(client)
+    form = {"form_token": token, "kind": "credit", "threshold": typed}
+    page = client.post(f"{BILLING}/alerts", data=form).text
+    assert 'aria-describedby="alert-problem"' in page
+    assert f'value="{typed}"' in page
+    assert '<option value="credit" selected>' in page
+    assert "Nobody is told yet." in page
+
+
+def test_a_discount_a_price_of_ones_own_and_tiers_are_shown(server: Server, client: httpx.Client) -> None:
+    listed = server.command("prices", "list", "--organization", "second").splitlines()
+    assert "probe.words: 2000000, 1000000 from 1,000 units a month on less 12.5 %" in listed
+    assert "chat.output_tokens: 70 (its own)" in listed
+    address = "/console/o/second/billing"
+    page = re.sub(r"(<[^>]+>|\s)+", " ", client.get(f"{address}/prices").text)
+    assert "Your organization gets 12.5 % off the list." in page
+    assert "$70.00 per 1,000,000 tokens your price List: $0.40 per 1,000 tokens" in page
+    assert "at first: $0.00175 per" in page
+    assert "You get 12.5 % off" in client.get(address).text
+    assert "off the list" not in client.get(f"{BILLING}/prices").text

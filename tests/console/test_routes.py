@@ -65,6 +65,8 @@ OF_ORGANIZATIONS = {
     f"GET {HOME}/audit": scopes.ACCOUNT_WRITE,
     f"GET {HOME}/audit.csv": scopes.ACCOUNT_WRITE,
     f"GET {HOME}/billing": scopes.BILLING_READ,
+    f"POST {HOME}/billing/alerts": scopes.BILLING_WRITE,
+    f"POST {HOME}/billing/alerts/{{alert_id:uuid}}/delete": scopes.BILLING_WRITE,
     f"POST {HOME}/billing/automatic": scopes.BILLING_WRITE,
     f"POST {HOME}/billing/automatic/stop": scopes.BILLING_WRITE,
     f"GET {HOME}/billing/cards": scopes.BILLING_READ,

@@ -140,7 +140,7 @@ def test_the_plan_is_changed_canceled_and_kept_on_its_page(selling: Server, clie
     assert send(client, f"{PLAN}/change", plan="team").status_code == 303
     wait_for(selling, plan={"name": "team"}, nextPlan=None, nextPaymentCents=5_000)
     again = send(client, f"{PLAN}/change", plan="team")
-    assert "Team is the plan already" in again.text
+    assert "This is the plan already" in again.text
     assert send(client, f"{PLAN}/change", plan="starter").status_code == 303
     wait_for(selling, plan={"name": "team"}, nextPlan={"name": "starter"}, nextPaymentCents=2_000)
     assert send(client, f"{PLAN}/cancel").status_code == 303

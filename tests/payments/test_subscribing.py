@@ -40,6 +40,7 @@ from skyhook.payments.errors import (
     SubscriptionPaymentPending,
 )
 from skyhook.payments.models import PaymentKind, PaymentState
+from skyhook.payments.plan_checkup import plan_checkup, plan_differences
 from skyhook.payments.plan_models import GRACE, Subscription, SubscriptionState
 from skyhook.payments.subscriptions import Subscriptions
 
@@ -72,6 +73,7 @@ async def whole(database: Database, payments: Payments) -> None:
     async with database.read() as session:
         assert await reconcile(session) == []
     assert await differences(database, payments.gateway) == []
+    assert await plan_differences(database, payments.gateway) == []
 
 
 def use_card(stand_in: StandIn, number: str) -> None:
@@ -484,6 +486,50 @@ async def test_a_plan_that_is_withdrawn_or_unknown_cannot_be_chosen(
     for refused in (subscriptions.cancel, subscriptions.resume):
         with pytest.raises(Forbidden):
             await refused(stranger)
+
+
+async def test_the_checks_say_what_differs_at_stripe(
+    subscriptions: Subscriptions, payments: Payments, stand_in: StandIn, caller: Caller, database: Database
+) -> None:
+    url = await subscriptions.start(caller, "starter")
+    stand_in.pay(url.rpartition("/")[2], cards.VISA)
+    (said,) = await plan_differences(database, payments.gateway)
+    assert "was paid for a plan and is not here" in said
+    await apply_events(payments, stand_in)
+    (invoice,) = stand_in.store.all("invoice")
+    invoice["status"] = "void"
+    assert await plan_differences(database, payments.gateway) == [
+        f"{invoice['id']} is paid here and not at Stripe"
+    ]
+    plans = await subscriptions.plans.offered()
+    assert [is_right for is_right, _ in plan_checkup(payments.gateway, plans)] == [True, True]
+    next(stand_in.store.all("price", id=plans[0].stripe_price))["active"] = False
+    assert [is_right for is_right, _ in plan_checkup(payments.gateway, plans)] == [False, True]
+
+
+async def test_who_pays_an_old_price_keeps_it_when_a_change_is_taken_back(
+    subscriptions: Subscriptions, payments: Payments, stand_in: StandIn, caller: Caller
+) -> None:
+    await subscribed(subscriptions, payments, stand_in, caller, "team")
+    await subscriptions.plans.set("team", "Team", 8_000, 9_000, 1_000)
+    await subscriptions.change(caller, "starter")
+    row = await subscriptions.change(caller, "team")
+    assert (row.plan, row.next_plan, row.next_price) == ("team", None, 5_000)
+
+
+async def test_a_change_that_is_declined_leaves_a_cancellation_as_it_was(
+    subscriptions: Subscriptions, payments: Payments, stand_in: StandIn, caller: Caller
+) -> None:
+    await subscribed(subscriptions, payments, stand_in, caller)
+    await subscriptions.cancel(caller)
+    use_card(stand_in, cards.DECLINED_LATER)
+    with pytest.raises(CardDeclined):
+        await subscriptions.change(caller, "team")
+    row = await subscriptions.current(caller, fresh=True)
+    assert row is not None
+    assert row.cancel_at_period_end
+    use_card(stand_in, cards.VISA)
+    assert not (await subscriptions.change(caller, "team")).cancel_at_period_end
 
 
 async def test_another_price_is_for_new_customers_and_the_old_one_is_found_again(

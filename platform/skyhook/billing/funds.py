@@ -49,6 +49,11 @@ def month_of(at: datetime) -> str:
     return f"{at.year:04}-{at.month:02}"
 
 
+def month_start(at: datetime) -> datetime:
+    """The first moment of the calendar month in UTC."""
+    return at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
 async def open_fund(session: AsyncSession, fund: Fund) -> FundAccounts:
     """The fund's accounts, opened where there are none."""
     owner = fund.organization_id

@@ -141,7 +141,8 @@ async def unspent(session: AsyncSession, organization_id: UUID, limit: int) -> S
     rows = await session.execute(
         _open(organization_id).add_columns(func.coalesce(spent, 0) - func.coalesce(allocated, 0))
     )
-    found, left = [], None
+    found: list[Grant] = []
+    left: int | None = None
     for grant, unallocated in rows:
         left = unallocated if left is None else left
         taken = min(grant.remaining, left)

@@ -11,6 +11,7 @@ import strawberry
 from strawberry.relay import PageInfo
 
 from skyhook.billing.models import GrantCategory
+from skyhook.billing.rates import Ladder, Offer
 from skyhook.billing.statement import Entries, StatementLine
 from skyhook.errors import InvalidInput
 from skyhook.graphql.connections import Connection, Edge, Page, cursor_of, id_of_cursor
@@ -100,6 +101,35 @@ class CreditGrant:
     )
 
 
+@strawberry.type(description="From so many units of a meter in a calendar month on, what each costs.")
+class PriceTier:
+    """A step of a price."""
+
+    from_quantity: BigInt = strawberry.field(
+        description="Units in the month, of all models together; 0 for the first tier."
+    )
+    price: BigInt = strawberry.field(description="Nano-dollars for each unit.")
+
+    @classmethod
+    def all_of(cls, ladder: Ladder) -> list[PriceTier]:
+        """The tiers of a price."""
+        return [cls(from_quantity=cast(BigInt, start), price=cast(BigInt, price)) for start, price in ladder]
+
+
+@strawberry.type(description="What the caller's organization pays where it has terms of its own.")
+class OwnPrice:
+    """A price in place of the list's, or a discount on it."""
+
+    tiers: list[PriceTier] = strawberry.field(
+        description="Its own price, or the list's, before the discount."
+    )
+    discount_basis_points: int = strawberry.field(
+        description="Hundredths of a per cent that are taken off; 0 for a price of its own. Costs are "
+        "rounded down, once for each meter of a call."
+    )
+    replaces_list: bool = strawberry.field(description="Whether it is a price of its own.")
+
+
 @strawberry.type(description="What one unit of a meter costs now.")
 class Price:
     """A price of the price list."""
@@ -110,31 +140,56 @@ class Price:
     model: str | None = strawberry.field(
         description="The model that this price is for; null for all that have no price of their own."
     )
-    price: BigInt = strawberry.field(description="Nano-dollars for each unit.")
+    price: BigInt = strawberry.field(
+        description="Nano-dollars for each unit, on the list, in the first tier."
+    )
+    tiers: list[PriceTier] = strawberry.field(
+        description="The list's; the first one alone where it has no more."
+    )
+    own: OwnPrice | None = strawberry.field(
+        description="The caller's organization's terms; null where it pays the list's price."
+    )
+    current: BigInt = strawberry.field(
+        description="Nano-dollars for each unit that the organization pays now, at the tier that it has "
+        "reached this month, before a discount."
+    )
 
 
 @strawberry.type
 class BillingQuery:
     """Root fields of billing."""
 
-    @strawberry.field(description="The price list as it stands now, by meter and model.")
+    @strawberry.field(description="The price list as it stands now, by meter and model, and your own terms.")
     async def prices(self, info: Info) -> list[Price]:
         """Every price."""
         info.context.caller.require(BILLING_READ)
         services = info.context.services
-        current = services.billing.prices.current()
+        offers = await services.billing.offers(info.context.caller.organization_id)
         return [
             Price(
                 meter=meter.name,
                 title=meter.title,
                 unit=meter.unit,
-                model=model,
-                price=cast(BigInt, price),
+                model=offer.model,
+                price=cast(BigInt, offer.listed[0][1]),
+                tiers=PriceTier.all_of(offer.listed),
+                own=_own(offer),
+                current=cast(BigInt, offer.rate.price),
             )
             for meter in services.plugins.meters
-            for (name, model), price in current.items()
-            if name == meter.name
+            for offer in offers
+            if offer.meter == meter.name
         ]
+
+
+def _own(offer: Offer) -> OwnPrice | None:
+    if offer.own is None and not offer.discount:
+        return None
+    return OwnPrice(
+        tiers=PriceTier.all_of(offer.own or offer.listed),
+        discount_basis_points=offer.discount,
+        replaces_list=offer.own is not None,
+    )
 
 
 async def balance_of(info: Info, organization_id: UUID) -> Balance:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook.billing import rates
+from skyhook.billing.funds import month_start
 from skyhook.billing.models import Price, PriceOverride
 from skyhook.billing.rates import (
     NO_TERMS,
@@ -27,6 +28,7 @@ from skyhook.billing.terms import check_ladders, check_price, discounts
 from skyhook.clock import new_id
 from skyhook.ledger.service import insert_if_absent
 from skyhook.plugins.manifest import Meter, Model
+from skyhook.usage.queries import sums
 
 SEEDED_AT = datetime(1970, 1, 1, tzinfo=UTC)
 """The date of a manifest's price: every later one of the operator's own comes before it."""
@@ -43,16 +45,41 @@ class PriceList:
         self._ladders: dict[PriceKey, Ladder] = {}
         self._rates: dict[UUID | None, dict[PriceKey, Rate]] = {}
         """By organization, those that were asked for; None: the list's own."""
+        self._tiered: frozenset[str] = frozenset()
+        """The meters that have tiers."""
+        self._month = month_start(clock())
+        self._used: dict[UUID, dict[str, int]] = {}
+        """What organizations have used of these in the month, a short while ago."""
         self._changes_at: datetime | None = None
 
     async def load(self, session: AsyncSession) -> None:
-        """Reads prices and terms anew."""
+        """Reads prices and terms anew, and what those have used in the month who used anything lately."""
+        active = {organization_id for organization_id in self._rates if organization_id is not None}
         dated = list(await session.scalars(select(Price).order_by(Price.effective_at)))
         by_date = select(PriceOverride).order_by(PriceOverride.effective_at)
         overrides = by_organization(await session.scalars(by_date))
         self._discounts = await discounts(session)
         self._dated, self._overrides = dated, overrides
         self._apply()
+        await self.learn(session, active)
+        active.update(organization_id for organization_id in self._rates if organization_id is not None)
+        self._used = {one: used for one, used in self._used.items() if one in active}
+
+    def must_learn(self, organization_id: UUID) -> bool:
+        """Whether it takes `learn` to know the tier that an organization has reached."""
+        return bool(self._tiered) and organization_id not in self._used
+
+    async def learn(self, session: AsyncSession, organization_ids: Collection[UUID]) -> None:
+        """Reads what organizations have used of the meters with tiers in this month."""
+        month, tiered = self._month, self._tiered
+        if not tiered or not organization_ids:
+            return
+        used = await sums(session, organization_ids, month, tiered)
+        if month != self._month:
+            return
+        for one in organization_ids:
+            self._used[one] = {meter: quantity for meter, (quantity, _) in used.get(one, {}).items()}
+            self._rates.pop(one, None)
 
     def current(self, organization_id: UUID | None) -> Mapping[PriceKey, Rate]:
         """What an organization is charged now, by meter and model (None: all without a price of their own).
@@ -63,8 +90,10 @@ class PriceList:
             self._apply()
         current = self._rates.get(organization_id)
         if current is None:
-            terms = NO_TERMS if organization_id is None else self.terms(organization_id)
-            current = self._rates[organization_id] = rates_of(self._ladders, terms, {})
+            terms, used = NO_TERMS, {}
+            if organization_id is not None:
+                terms, used = self.terms(organization_id), self.used(organization_id)
+            current = self._rates[organization_id] = rates_of(self._ladders, terms, used)
         return current
 
     def terms(self, organization_id: UUID) -> Terms:
@@ -72,11 +101,21 @@ class PriceList:
         own = ladders_at(self._overrides.get(organization_id, ()), self._clock())
         return Terms(self._discounts.get(organization_id, 0), own)
 
+    def used(self, organization_id: UUID) -> Mapping[str, int]:
+        """What it has used in the month of the meters that have tiers, as far as this process knows."""
+        return self._used.get(organization_id, {})
+
+    def ladders(self) -> Mapping[PriceKey, Ladder]:
+        """The list's prices now with their tiers, by meter and model."""
+        self.current(None)
+        return self._ladders
+
     def history(self) -> dict[PriceKey, list[Price]]:
-        """All prices that were, are and will be in force, newest first, by meter and model."""
+        """All first prices that were, are and will be in force, newest first, by meter and model."""
         found: dict[PriceKey, list[Price]] = {}
         for price in reversed(self._dated):
-            found.setdefault((price.meter, price.model), []).append(price)
+            if not price.from_quantity:
+                found.setdefault((price.meter, price.model), []).append(price)
         return found
 
     def cost(self, quantities: Mapping[str, int], model: str | None, organization_id: UUID | None) -> int:
@@ -97,8 +136,14 @@ class PriceList:
         now = self._clock()
         self._ladders = ladders_at(self._dated, now)
         self._rates = {}
-        rows = chain(self._dated, *self._overrides.values())
-        self._changes_at = next(iter(changes(rows, now)), None)
+        rows = list(chain(self._dated, *self._overrides.values()))
+        self._tiered = frozenset(row.meter for row in rows if row.from_quantity)
+        times = changes(rows, now)
+        if self._month != (month := month_start(now)):
+            self._month, self._used = month, {}
+        if self._tiered:
+            times.append(month_start(month + timedelta(days=31)))
+        self._changes_at = min(times, default=None)
 
 
 async def seed(session: AsyncSession, meters: Iterable[Meter], models: Iterable[Model]) -> None:

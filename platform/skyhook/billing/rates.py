@@ -47,6 +47,37 @@ class Terms(NamedTuple):
 NO_TERMS = Terms(0, {})
 
 
+class Offer(NamedTuple):
+    """What an organization pays for one meter and model, beside what the list says."""
+
+    meter: str
+    model: str | None
+    listed: Ladder
+    """The list's price of this model, or of all where it has none for it."""
+    own: Ladder | None
+    """The organization's price in place of it."""
+    discount: int
+    """Basis points off the list's; 0 with a price of its own."""
+    rate: Rate
+
+
+def offers_of(
+    ladders: Mapping[PriceKey, Ladder], terms: Terms, rates: Mapping[PriceKey, Rate]
+) -> list[Offer]:
+    """Every price that an organization has, by meter and model, those of all models first."""
+    keys = sorted(rates, key=lambda key: (key[0], key[1] or ""))
+    return [
+        Offer(
+            *key,
+            listed=ladders[key] if key in ladders else ladders[key[0], None],
+            own=terms.ladders.get(key),
+            discount=WHOLE - rates[key].share,
+            rate=rates[key],
+        )
+        for key in keys
+    ]
+
+
 def ladders_at(rows: Iterable[Price | PriceOverride], at: datetime) -> dict[PriceKey, Ladder]:
     """The ladders in force at a time. `rows` come in the order of their dates: the last that holds counts."""
     steps: dict[PriceKey, dict[int, int]] = {}

@@ -12,19 +12,23 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook import clock as clocks
-from skyhook.billing import credit, grants, reservations, statement
+from skyhook.billing import credit, grants, reservations, statement, terms
 from skyhook.billing.calls import Balance, Hold, Payer, Receipt, Served
 from skyhook.billing.errors import InsufficientCredit
 from skyhook.billing.funds import Fund, month_of
 from skyhook.billing.grants import USUAL_PRIORITY, Grant
 from skyhook.billing.idempotency import Idempotency
 from skyhook.billing.leases import LeaseBook
+from skyhook.billing.lookups import Lookups
 from skyhook.billing.prices import PriceList, seed, set_price
+from skyhook.billing.rates import NO_TERMS, Offer, PriceKey, Rate, offers_of
 from skyhook.billing.reservations import Reservation, ServedJob
 from skyhook.billing.settlement import Settlement
 from skyhook.billing.statement import Entries, OpenHold, StatementLine
+from skyhook.billing.terms import PriceChange
 from skyhook.clock import new_id
 from skyhook.database import Database
+from skyhook.errors import InvalidInput
 from skyhook.ledger.errors import InsufficientFunds
 from skyhook.ledger.holds import accounts_with_expired, expire
 from skyhook.plugins.manifest import Meter, Model
@@ -51,6 +55,7 @@ class Billing:
         self.idempotency = Idempotency(database, clock)
         self._leases = LeaseBook(database, self.replica_id, clock)
         self._settlement = Settlement(database, self.prices, self._leases, self.idempotency, clock)
+        self._months: Lookups[UUID, None] = Lookups(self._learn)
         self._renew_at = self._sweep_at = clock()
         self._maintenance: asyncio.Task[None] | None = None
 
@@ -77,13 +82,58 @@ class Billing:
     async def set_prices(self, model: str | None, prices: Mapping[str, int]) -> None:
         """Prices from now on, nano-dollars for each unit by meter; a model's own, or those of all others.
 
-        Raises UnknownMeter.
+        Raises UnknownMeter, InvalidInput, PricesRise.
         """
         async with self._database.write() as session:
             await self.prices.load(session)
             self.prices.cost(dict.fromkeys(prices, 0), None, None)
             for meter, price in prices.items():
                 await set_price(session, meter, model, price, self._clock())
+
+    async def set_price(self, change: PriceChange, organization_id: UUID | None) -> None:
+        """Sets a price of the list, or with an organization a price of its own, from now or later on.
+
+        Raises UnknownMeter, InvalidInput, PricesRise.
+        """
+        now = self._clock()
+        at = change.effective_at or now
+        if at < now:
+            raise InvalidInput("A price begins now or later: calls before are charged.", field="effectiveAt")
+        async with self._database.write() as session:
+            await self.prices.load(session)
+            self.prices.cost({change.meter: 0}, None, None)
+            if organization_id is None:
+                await set_price(
+                    session, change.meter, change.model, change.price, at, from_quantity=change.from_quantity
+                )
+            else:
+                await terms.set_override(
+                    session, organization_id, change.meter, change.model, change.price, at,
+                    ends_at=change.ends_at, from_quantity=change.from_quantity,
+                )  # fmt: skip
+
+    async def end_overrides(self, organization_id: UUID, meter: str, model: str | None) -> int:
+        """Ends an organization's own prices of a meter and model; how many there were."""
+        async with self._database.write() as session:
+            return await terms.end_overrides(session, organization_id, meter, model, self._clock())
+
+    async def set_discount(self, organization_id: UUID, basis_points: int) -> None:
+        """Takes so much off the list's prices from now on. Raises InvalidInput."""
+        async with self._database.write() as session:
+            await terms.set_discount(session, organization_id, basis_points)
+
+    async def rates(self, organization_id: UUID) -> Mapping[PriceKey, Rate]:
+        """What an organization is charged now, by meter and model, at the tier that it has reached."""
+        if self.prices.must_learn(organization_id):
+            await self._months.get(organization_id)
+        return self.prices.current(organization_id)
+
+    async def offers(self, organization_id: UUID | None) -> list[Offer]:
+        """Every price as an organization has it, beside the list's; for None, the list's alone."""
+        if organization_id is None:
+            return offers_of(self.prices.ladders(), NO_TERMS, self.prices.current(None))
+        rates = await self.rates(organization_id)
+        return offers_of(self.prices.ladders(), self.prices.terms(organization_id), rates)
 
     def cost(self, organization_id: UUID, quantities: Mapping[str, int], model: str | None) -> int:
         """What these quantities cost an organization now. Raises UnknownMeter, InvalidInput."""
@@ -94,6 +144,8 @@ class Billing:
 
         Raises InsufficientCredit, BudgetExceeded, UnknownMeter.
         """
+        if self.prices.must_learn(payer.organization_id):
+            await self._months.get(payer.organization_id)
         amount = self.prices.most(quantities, model, payer.organization_id)
         if amount == 0:
             return Hold(0)
@@ -155,6 +207,8 @@ class Billing:
 
         Within the caller's unit of work, which must be the only one to end this job. Raises UnknownMeter.
         """
+        if self.prices.must_learn(job.payer.organization_id):
+            await self.prices.learn(session, (job.payer.organization_id,))
         return await reservations.charge(session, self.prices, job)
 
     async def give_back(self, session: AsyncSession, reservation: Reservation) -> None:
@@ -236,6 +290,11 @@ class Billing:
         """Reads the price list anew."""
         async with self._database.read() as session:
             await self.prices.load(session)
+
+    async def _learn(self, organization_ids: Sequence[UUID]) -> Mapping[UUID, None]:
+        async with self._database.read() as session:
+            await self.prices.learn(session, organization_ids)
+        return {}
 
     async def _maintain_forever(self) -> None:
         while True:

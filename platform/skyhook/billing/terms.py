@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from uuid import UUID
@@ -20,6 +21,22 @@ HIGHEST_PRICE = 10**15
 """Nano-dollars for a unit: a million dollars."""
 HIGHEST_QUANTITY = 10**18
 """Units of a meter in a month."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChange:
+    """A price to be set, of the list or for one organization."""
+
+    meter: str
+    model: str | None
+    price: int
+    """Nano-dollars for each unit."""
+    from_quantity: int = 0
+    """Units in a month from which on it holds: a tier, where above 0."""
+    effective_at: datetime | None = None
+    """None: from now on."""
+    ends_at: datetime | None = None
+    """Of an organization's own price; None: until the next one."""
 
 
 async def set_discount(session: AsyncSession, organization_id: UUID, basis_points: int) -> None:

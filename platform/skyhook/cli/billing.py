@@ -10,7 +10,8 @@ import click
 
 from skyhook.billing.reconciliation import reconcile as reconcile_ledger
 from skyhook.cli.run import with_services
-from skyhook.payments.checkup import checkup, differences
+from skyhook.payments.checkup import checkup, checkup_of_meters, differences
+from skyhook.payments.plan_checkup import plan_checkup, plan_differences
 from skyhook.payments.reconciliation import verify as verify_payments
 from skyhook.services import Services
 
@@ -21,15 +22,22 @@ def billing() -> None:
 
 
 @billing.command("stripe-check")
-def stripe_check() -> None:
+@click.option("--create", "creates", is_flag=True, help="Make the meters of usage that Stripe has not.")
+def stripe_check(creates: bool) -> None:
     """Ask Stripe whether its account is set up for this instance; exit with 1 where something is missing."""
 
     async def work(services: Services) -> list[tuple[bool, str]]:
-        configuration = services.configuration
+        configuration, gateway = services.configuration, services.payments.gateway
         has_secret = configuration.stripe_webhook_secret is not None
-        return await asyncio.to_thread(
-            checkup, services.payments.gateway, configuration.address, has_secret=has_secret
-        )
+        found = await asyncio.to_thread(checkup, gateway, configuration.address, has_secret=has_secret)
+        if configuration.stripe_meters:
+            found += await checkup_of_meters(
+                services.database, gateway, services.plugins.meters, creates=creates
+            )
+        elif creates:
+            raise click.UsageError("--create needs SKYHOOK_STRIPE_METERS=on: it makes the meters of usage.")
+        found += await asyncio.to_thread(plan_checkup, gateway, await services.subscriptions.plans.offered())
+        return found
 
     found = with_services(work)
     for is_right, sentence in found:
@@ -47,6 +55,7 @@ def reconcile() -> None:
             findings = await reconcile_ledger(session) + await verify_payments(session)
         if services.payments.are_taken:
             findings += await differences(services.database, services.payments.gateway)
+            findings += await plan_differences(services.database, services.payments.gateway)
         return findings
 
     findings = with_services(work)

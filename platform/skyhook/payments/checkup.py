@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
 
+from skyhook.clock import now
 from skyhook.database import Database
+from skyhook.payments import meters as usage_meters
 from skyhook.payments.events import KINDS
 from skyhook.payments.gateway import Gateway
 from skyhook.payments.models import Payment, PaymentKind, PaymentState
+from skyhook.plugins.manifest import Meter
 
 PATH = "/webhooks/stripe"
 
@@ -40,6 +45,28 @@ def checkup(gateway: Gateway, address: str, *, has_secret: bool) -> list[tuple[b
     portal = v1.billing_portal.configurations.list({"limit": 1, "active": True}).data
     unsaved = "the customer portal is not set up: save its settings in Stripe's dashboard"
     found.append((bool(portal), "the customer portal is set up" if portal else unsaved))
+    return found
+
+
+async def checkup_of_meters(
+    database: Database, gateway: Gateway, meters: Sequence[Meter], *, creates: bool
+) -> list[tuple[bool, str]]:
+    """As `checkup`, of the meters that usage is reported to; with `creates`, those missing are made."""
+    missing = await asyncio.to_thread(usage_meters.missing, gateway, meters)
+    if missing and creates:
+        await asyncio.to_thread(usage_meters.create, gateway, missing)
+    names = ", ".join(usage_meters.event_name(meter.name) for meter in missing)
+    if not missing:
+        found = [(True, "Stripe has every meter of usage")]
+    elif creates:
+        found = [(True, f"these meters of usage were made: {names}")]
+    else:
+        how = "make them with `skyhook billing stripe-check --create`"
+        found = [(False, f"Stripe has no active meter for {names}; {how}")]
+    waiting, late = await usage_meters.unsent(database, now)
+    if late:
+        found.append((False, f"{late} reports of usage are older than 34 days, which Stripe does not take"))
+    found.append((True, f"{waiting - late} reports of usage wait to be sent"))
     return found
 
 

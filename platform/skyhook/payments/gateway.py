@@ -198,6 +198,26 @@ class Gateway:
         made = await self._ask(lambda: self.client.v1.refunds.create(params, _once(key)))
         return made.id, made.amount
 
+    async def report_usage(self, event: str, customer: str, quantity: int, at: datetime, *, key: str) -> None:
+        """Adds to a meter of Stripe's, once for each key: Stripe knows it for a day at least."""
+        params: Any = {
+            "event_name": event,
+            "identifier": key,
+            "timestamp": int(at.timestamp()),
+            "payload": {"stripe_customer_id": customer, "value": str(quantity)},
+        }
+
+        def ask() -> None:
+            import stripe
+
+            try:
+                self.client.v1.billing.meter_events.create(params)
+            except stripe.InvalidRequestError as error:
+                if error.code != "duplicate_meter_event":
+                    raise
+
+        await self._ask(ask)
+
     async def _ask(self, work: Callable[[], T]) -> T:
         """Does a request in a thread, and says what failed in the platform's own errors."""
         self.client  # noqa: B018 - so that what is not configured is not taken for a failure of Stripe's

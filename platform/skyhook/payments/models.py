@@ -6,7 +6,16 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from skyhook.clock import now
@@ -15,6 +24,7 @@ from skyhook.database import Base, Identified
 _OPEN = text("state = 'open'")
 _OPEN_AUTOMATIC = text("kind = 'automatic' AND state = 'open'")
 _PENDING = text("state = 'pending'")
+_UNSENT = text("sent_at IS NULL")
 
 
 class PaymentKind(StrEnum):
@@ -161,3 +171,38 @@ class StripeEvent(Base):
     next_attempt_at: Mapped[datetime] = mapped_column(default=now)
     received_at: Mapped[datetime] = mapped_column(default=now)
     ended_at: Mapped[datetime | None] = mapped_column()
+
+
+class StripeMetering(Base):
+    """Since when usage is reported to Stripe's meters. One row, once it is switched on."""
+
+    __tablename__ = "stripe_metering"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    since: Mapped[datetime] = mapped_column()
+    """A whole hour: what was used before it is not reported."""
+
+
+class UsageReport(Identified, Base):
+    """What is reported to Stripe of one meter's use in one hour.
+
+    It is written before it is sent, and Stripe counts its id once, however often it is sent. What is settled
+    after an hour was reported is a further part of that hour.
+    """
+
+    __tablename__ = "stripe_usage_reports"
+    __table_args__ = (
+        CheckConstraint("quantity > 0", name="quantity_positive"),
+        UniqueConstraint("hour", "organization_id", "meter", "part", name="uq_stripe_usage_reports_part"),
+        Index("ix_stripe_usage_reports_unsent", "hour", sqlite_where=_UNSENT, postgresql_where=_UNSENT),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    meter: Mapped[str] = mapped_column(String(80))
+    hour: Mapped[datetime] = mapped_column()
+    part: Mapped[int] = mapped_column()
+    """0, and more for what was settled later."""
+    quantity: Mapped[int] = mapped_column()
+    """In the meter's unit."""
+    sent_at: Mapped[datetime | None] = mapped_column()
+    """When Stripe took it; None until then."""

@@ -145,7 +145,7 @@ class PlanGateway(Gateway):
                 "customer": customer, "status": "all", "limit": 100, "expand": ["data.latest_invoice"],
             }  # fmt: skip
             paid: Any = {"customer": customer, "status": "paid", "limit": INVOICES}
-            invoices = [_invoice(one) for one in v1.invoices.list(paid).data]
+            invoices = [invoice_of(one) for one in v1.invoices.list(paid).data]
             # The subscriptions last: an invoice that is paid between the two is seen at the next look.
             subscriptions = [
                 _subscription(one) for one in v1.subscriptions.list(every).data if one.status in _STATES
@@ -212,7 +212,8 @@ def _subscription(one: Any) -> SeenSubscription:
     )
 
 
-def _invoice(one: Any) -> SeenInvoice:
+def invoice_of(one: Any) -> SeenInvoice:
+    """An invoice of the SDK's as it is looked at here."""
     parent = one["parent"]
     details = parent["subscription_details"] if parent is not None else None
     return SeenInvoice(

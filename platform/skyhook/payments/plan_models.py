@@ -87,6 +87,8 @@ class Subscription(Base):
     state: Mapped[str] = mapped_column(String(10), default=SubscriptionState.NONE)
     plan: Mapped[str | None] = mapped_column(ForeignKey("plans.name"))
     """The plan of the last period that was paid."""
+    paid_price: Mapped[str | None] = mapped_column(ForeignKey("plan_prices.stripe_id"))
+    """The price that was paid for it."""
     next_plan: Mapped[str | None] = mapped_column(ForeignKey("plans.name"))
     """Where the next period is of another plan: which."""
     next_price: Mapped[int | None] = mapped_column()

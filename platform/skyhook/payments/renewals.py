@@ -132,7 +132,7 @@ class Renewals:
             Subscription.updated_at < at - LOOKED_AFTER,
             or_(
                 and_(Subscription.state.in_(LIVE), Subscription.period_end < at - LOOKED_AFTER),
-                and_(Subscription.session.is_not(None), Subscription.updated_at > at - timedelta(days=2)),
+                Subscription.session.is_not(None),
             ),
         )
         async with self._database.read() as session:
@@ -207,11 +207,11 @@ def _apply(row: Subscription, seen: Seen, prices: Mapping[str, PlanPrice]) -> du
     if chosen is None:
         return None
     next_price = prices[chosen.price]
-    plan = _paid_plan(chosen, seen, prices) or next_price.plan
+    paid = _paid_price(chosen, seen, prices) or next_price
     row.stripe_id, row.state = chosen.id, chosen.state
-    row.plan = plan
+    row.plan, row.paid_price = paid.plan, paid.stripe_id
     goes_on = chosen.state in LIVE and not chosen.cancel_at_period_end
-    row.next_plan = next_price.plan if goes_on and next_price.plan != plan else None
+    row.next_plan = next_price.plan if goes_on and next_price.plan != paid.plan else None
     row.next_price = next_price.price if goes_on else None
     row.period_start, row.period_end = chosen.period_start, chosen.period_end
     row.cancel_at_period_end = chosen.cancel_at_period_end
@@ -227,10 +227,10 @@ def _apply(row: Subscription, seen: Seen, prices: Mapping[str, PlanPrice]) -> du
     return None
 
 
-def _paid_plan(one: SeenSubscription, seen: Seen, prices: Mapping[str, PlanPrice]) -> str | None:
-    """The plan of the newest invoice that was paid for a subscription."""
+def _paid_price(one: SeenSubscription, seen: Seen, prices: Mapping[str, PlanPrice]) -> PlanPrice | None:
+    """The price of the newest invoice that was paid for a subscription."""
     for invoice in seen.invoices:
         lines = [line for line in invoice.lines if line.price in prices]
         if invoice.subscription == one.id and lines:
-            return prices[max(lines, key=lambda line: line.cents).price or ""].plan
+            return prices[max(lines, key=lambda line: line.cents).price or ""]
     return None

@@ -23,6 +23,7 @@ from skyhook.payments.errors import RefundExceeds
 from skyhook.payments.funds import owed_by
 from skyhook.payments.gateway import Card, Page
 from skyhook.payments.inbox import Inbox
+from skyhook.payments.meters import UsageReports
 from skyhook.payments.models import AutoTopUp, Payment, PaymentKind, PaymentState, StripeCustomer
 from skyhook.payments.plan_gateway import PlanGateway
 from skyhook.payments.renewals import Renewals
@@ -52,6 +53,8 @@ class Payments:
         )
         self.renewals = Renewals(database, self.gateway, mail, self._address, clock)
         self.inbox = Inbox(database, clock, self.renewals.follow_customer)
+        self.usage_reports = UsageReports(database, self.gateway, clock)
+        self._reports_usage = configuration.stripe_meters
         self.topping_up = ToppingUp(database, self.gateway, mail, self._address, clock)
 
     @property
@@ -65,9 +68,12 @@ class Payments:
             await self.inbox.start()
             await self.topping_up.start()
             await self.renewals.start()
+            if self._reports_usage:
+                await self.usage_reports.start()
 
     async def close(self) -> None:
         """Stops; what is half done is gone on with by the next process."""
+        await self.usage_reports.close()
         await self.renewals.close()
         await self.topping_up.close()
         await self.inbox.close()

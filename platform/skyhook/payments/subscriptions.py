@@ -18,7 +18,7 @@ from skyhook.payments.errors import (
     SubscriptionPaymentPending,
 )
 from skyhook.payments.plan_gateway import SeenSubscription
-from skyhook.payments.plan_models import LATE, LIVE, Plan, Subscription, SubscriptionState
+from skyhook.payments.plan_models import LATE, LIVE, Plan, PlanPrice, Subscription, SubscriptionState
 from skyhook.payments.plans import Plans
 from skyhook.payments.renewals import locked
 from skyhook.payments.service import Payments
@@ -50,6 +50,10 @@ class Subscriptions:
         """The subscription where its renewal is not paid. Raises ScopeMissing."""
         row = await self.current(caller)
         return row if row is not None and row.state in LATE else None
+
+    async def paid_cents(self, row: Subscription) -> int:
+        """What a month costs that is paid now: a plan whose price is above it is a dearer one."""
+        return (await self._present(row)).price
 
     async def start(self, caller: Caller, name: str) -> str:
         """The address of Stripe's page on which a plan is subscribed to.
@@ -104,19 +108,21 @@ class Subscriptions:
             raise SubscriptionPaymentPending(
                 "The last renewal is not paid yet. Pay it, or change the card, then change the plan."
             )
-        present = await self.plans.named(row.plan)
-        if name == row.plan and present is not None:
+        present = await self._present(row)
+        if name == row.plan:
             if row.next_plan is None:
-                raise AlreadyOnPlan(f"{present.title} is the plan already.", field="plan")
-            plan = present
+                raise AlreadyOnPlan("This is the plan already.", field="plan")
+            target = present
         else:
             plan = await self._offered(name)
             if name == row.next_plan:
                 raise AlreadyOnPlan(f"The change to {plan.title} is under way already.", field="plan")
+            async with self._database.read() as session:
+                target = await session.get_one(PlanPrice, plan.stripe_price)
+        await self._move(caller, row, seen, present, target)
         if row.cancel_at_period_end:
             await self._gateway.set_cancel(seen.id, is_canceled=False, key=f"resume-{new_id()}")
-        await self._move(caller, row, seen, present, plan)
-        await self._record(caller, "subscription.changed", plan=plan.name)
+        await self._record(caller, "subscription.changed", plan=name)
         return await self._followed(caller)
 
     async def cancel(self, caller: Caller) -> Subscription:
@@ -145,21 +151,29 @@ class Subscriptions:
         return await self._followed(caller)
 
     async def _move(
-        self, caller: Caller, row: Subscription, seen: SeenSubscription, present: Plan | None, plan: Plan
+        self,
+        caller: Caller,
+        row: Subscription,
+        seen: SeenSubscription,
+        present: PlanPrice,
+        target: PlanPrice,
     ) -> None:
-        is_dearer = present is not None and plan.price > present.price
-        if is_dearer:
-            cards = await self._payments.cards(caller)
-            if seen.card is None and not cards:
-                raise NoSavedCard("There is no saved card. Add one on Stripe's page, then change the plan.")
-        if is_dearer and present is not None and row.next_plan is not None:
+        is_dearer = target.price > present.price
+        if is_dearer and seen.card is None and not await self._payments.cards(caller):
+            raise NoSavedCard("There is no saved card. Add one on Stripe's page, then change the plan.")
+        if is_dearer and row.next_plan is not None:
             # What is paid for is the present plan: only from its price is the difference right.
-            await self._gateway.set_price(
-                seen.id, seen.item, present.stripe_price, is_at_once=False, key=f"change-{new_id()}"
-            )
+            await self._set_price(seen, present, is_at_once=False)
+        await self._set_price(seen, target, is_at_once=is_dearer)
+
+    async def _set_price(self, seen: SeenSubscription, price: PlanPrice, *, is_at_once: bool) -> None:
         await self._gateway.set_price(
-            seen.id, seen.item, plan.stripe_price, is_at_once=is_dearer, key=f"change-{new_id()}"
+            seen.id, seen.item, price.stripe_id, is_at_once=is_at_once, key=f"change-{new_id()}"
         )
+
+    async def _present(self, row: Subscription) -> PlanPrice:
+        async with self._database.read() as session:
+            return await session.get_one(PlanPrice, row.paid_price)
 
     async def _live(self, caller: Caller) -> tuple[Subscription, SeenSubscription]:
         """The subscription here and at Stripe, both as of now. Raises NotSubscribed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -86,6 +86,35 @@ async def totals(
             found.append(Total(group, int(calls), int(cost), {}))
         else:
             found[-1].quantities[meter] = int(quantity)
+    return found
+
+
+async def sums(
+    session: AsyncSession, organization_ids: Iterable[UUID] | None, since: datetime, meters: Iterable[str]
+) -> dict[UUID, dict[str, tuple[int, int]]]:
+    """What organizations (None: all) have used of meters since a midnight in UTC: quantity and cost.
+
+    The meter `CALL` stands for the calls themselves, with the cost of all meters.
+    """
+    rolled = max(await session.scalar(select(ROLLED.c.until)) or EPOCH, since)
+    parts = []
+    for table, times in (
+        (DAYS, (DAYS.c.day >= since, DAYS.c.day < rolled)),
+        (HOURS, (HOURS.c.hour >= rolled,)),
+    ):
+        part = select(table.c.organization_id, *(table.c[name] for name in ("meter", "quantity", "cost")))
+        part = part.where(*times, table.c.meter.in_(list(meters)))
+        if organization_ids is not None:
+            part = part.where(table.c.organization_id.in_(list(organization_ids)))
+        parts.append(part)
+    used = union_all(*parts).subquery()
+    group = (used.c.organization_id, used.c.meter)
+    rows = await session.execute(
+        select(*group, func.sum(used.c.quantity), func.sum(used.c.cost)).group_by(*group)
+    )
+    found: dict[UUID, dict[str, tuple[int, int]]] = {}
+    for organization_id, meter, quantity, cost in rows:
+        found.setdefault(organization_id, {})[meter] = (int(quantity), int(cost))
     return found
 
 

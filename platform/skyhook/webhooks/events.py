@@ -14,12 +14,14 @@ from skyhook.webhooks.errors import WebhookEventTypeUnknown
 JOB_COMPLETED = "job.completed"
 JOB_FAILED = "job.failed"
 JOB_CANCELLED = "job.cancelled"
+BILLING_ALERT = "billing.alert"
 TEST = "webhook.test"
 
 EVENT_TYPES = {
     JOB_COMPLETED: "A job ended with its result.",
     JOB_FAILED: "A job ended with an error.",
     JOB_CANCELLED: "A job was cancelled.",
+    BILLING_ALERT: "A spending alert fired: what was spent in the month, or low credit.",
     TEST: "Sent by the mutation webhookTest to one endpoint.",
 }
 """Every type of event, by its name."""

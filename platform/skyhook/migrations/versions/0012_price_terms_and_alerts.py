@@ -74,3 +74,56 @@ def upgrade() -> None:
             sqlite_where=sa.text("model IS NOT NULL"),
             postgresql_where=sa.text("model IS NOT NULL"),
         )
+
+    op.create_table(
+        "stripe_metering",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("since", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stripe_metering")),
+    )
+    op.create_table(
+        "spending_alerts",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("threshold", sa.BigInteger(), nullable=False),
+        sa.Column("fired_for", sa.String(length=7), nullable=True),
+        sa.Column("fired_at", UTCDateTime(), nullable=True),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("kind IN ('spending', 'credit')", name=op.f("ck_spending_alerts_kind")),
+        sa.CheckConstraint("threshold > 0", name=op.f("ck_spending_alerts_threshold_positive")),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_spending_alerts_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_spending_alerts")),
+        sa.UniqueConstraint(
+            "organization_id",
+            "kind",
+            "threshold",
+            name=op.f("uq_spending_alerts_organization_id_kind_threshold"),
+        ),
+    )
+    op.create_table(
+        "stripe_usage_reports",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("meter", sa.String(length=80), nullable=False),
+        sa.Column("hour", UTCDateTime(), nullable=False),
+        sa.Column("part", sa.BigInteger(), nullable=False),
+        sa.Column("quantity", sa.BigInteger(), nullable=False),
+        sa.Column("sent_at", UTCDateTime(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("quantity > 0", name=op.f("ck_stripe_usage_reports_quantity_positive")),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_stripe_usage_reports_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stripe_usage_reports")),
+        sa.UniqueConstraint("hour", "organization_id", "meter", "part", name="uq_stripe_usage_reports_part"),
+    )
+    with op.batch_alter_table("stripe_usage_reports", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_stripe_usage_reports_unsent",
+            ["hour"],
+            unique=False,
+            sqlite_where=sa.text("sent_at IS NULL"),
+            postgresql_where=sa.text("sent_at IS NULL"),
+        )

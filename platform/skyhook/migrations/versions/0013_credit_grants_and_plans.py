@@ -101,6 +101,7 @@ def upgrade() -> None:
         sa.Column("stripe_id", sa.String(length=60), nullable=True),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("plan", sa.String(length=40), nullable=True),
+        sa.Column("paid_price", sa.String(length=60), nullable=True),
         sa.Column("next_plan", sa.String(length=40), nullable=True),
         sa.Column("next_price", sa.BigInteger(), nullable=True),
         sa.Column("period_start", UTCDateTime(), nullable=True),
@@ -119,6 +120,9 @@ def upgrade() -> None:
             ["organization_id"], ["organizations.id"], name=op.f("fk_subscriptions_organization_id")
         ),
         sa.ForeignKeyConstraint(["plan"], ["plans.name"], name=op.f("fk_subscriptions_plan")),
+        sa.ForeignKeyConstraint(
+            ["paid_price"], ["plan_prices.stripe_id"], name=op.f("fk_subscriptions_paid_price")
+        ),
         sa.PrimaryKeyConstraint("organization_id", name=op.f("pk_subscriptions")),
         sa.UniqueConstraint("stripe_id", name=op.f("uq_subscriptions_stripe_id")),
     )
