@@ -23,6 +23,7 @@ from skyhook.configuration import Configuration
 from skyhook.database import Database
 from skyhook.graphql.head import Head
 from skyhook.graphql.watching import Check
+from skyhook.invoices import Invoices
 from skyhook.jobs.runner import Tools
 from skyhook.jobs.service import Jobs
 from skyhook.keys.authentication import Authentication
@@ -73,6 +74,7 @@ class Services:
     asks: Asks
     jobs: Jobs
     payments: Payments
+    invoices: Invoices
     webhooks: Webhooks
 
     @classmethod
@@ -127,6 +129,7 @@ class Services:
             asks=asks,
             jobs=Jobs(database, configuration, billing, webhooks, plugins.operations, tools, activity),
             payments=Payments(database, configuration, mail),
+            invoices=Invoices(database, configuration, plugins),
             webhooks=webhooks,
         )
 
@@ -162,6 +165,7 @@ class Services:
         await self.webhooks.start()
         await self.jobs.start()
         await self.payments.start()
+        await self.invoices.start()
 
     async def seed_prices(self) -> None:
         """Adds the prices of the plugins' manifests where the price list has none."""
@@ -170,6 +174,7 @@ class Services:
 
     async def close(self) -> None:
         """Ends what works in the background; every call that was served is charged first."""
+        await self.invoices.close()
         await self.payments.close()
         await self.mail.close()
         await self.jobs.close()

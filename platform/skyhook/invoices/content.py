@@ -52,6 +52,8 @@ class Content:
     """The number of the document that this one corrects."""
     payment: str = ""
     """How Stripe names the payment."""
+    paid_on: str = ""
+    """The day in UTC of a payment by card, as `YYYY-MM-DD`."""
 
     @classmethod
     def of(cls, stored: dict[str, Any]) -> Content:
@@ -66,9 +68,7 @@ class Content:
 
 def seller_of(configuration: Configuration) -> Party:
     """The operator of the instance, as its settings name it."""
-    return Party(
-        configuration.seller_name, configuration.seller_address, configuration.seller_tax_id or ""
-    )
+    return Party(configuration.seller_name, configuration.seller_address, configuration.seller_tax_id or "")
 
 
 def customer_of(organization: Organization, details: BillingDetails | None) -> Party:

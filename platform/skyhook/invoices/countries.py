@@ -43,8 +43,6 @@ WF Wallis & Futuna; EH Western Sahara; YE Yemen; ZM Zambia; ZW Zimbabwe
 """
 
 COUNTRIES: dict[str, str] = {
-    country[:2]: country[3:]
-    for part in _COUNTRIES.replace("\n", " ").split(";")
-    if (country := part.strip())
+    country[:2]: country[3:] for part in _COUNTRIES.replace("\n", " ").split(";") if (country := part.strip())
 }
 """By name, as a list to choose from has them."""

@@ -32,9 +32,7 @@ class GivenDetails:
             if is_needed and not text:
                 raise InvalidInput(f"{label} is missing.", field=_camel(name))
             if len(text) > most or not text.isprintable():
-                raise InvalidInput(
-                    f"{label} has at most {most} characters, on one line.", field=_camel(name)
-                )
+                raise InvalidInput(f"{label} has at most {most} characters, on one line.", field=_camel(name))
         values["country"] = values["country"].upper()
         if values["country"] not in COUNTRIES:
             raise InvalidInput("Name the country by its two letters, such as DE or US.", field="country")

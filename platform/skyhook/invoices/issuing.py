@@ -34,7 +34,12 @@ _HOW = {
 
 
 async def issue_invoice(
-    session: AsyncSession, organization_id: UUID, month: str, lines: Sequence[Line], seller: Party, at: datetime
+    session: AsyncSession,
+    organization_id: UUID,
+    month: str,
+    lines: Sequence[Line],
+    seller: Party,
+    at: datetime,
 ) -> BillingDocument | None:
     """The invoice of a month that is over; None where there is one already."""
     organization = await session.get_one(Organization, organization_id, with_for_update={"key_share": True})
@@ -72,9 +77,8 @@ async def issue_receipt(
         line = Line(payment.kind.replace("_", " ").capitalize(), net)
     else:
         line = Line("Skyhook credit", net, detail=how)
-    content = Content(
-        seller, await _customer(session, organization), (line,), payment=payment.intent or ""
-    )
+    customer, paid_at = await _customer(session, organization), payment.ended_at or payment.created_at
+    content = Content(seller, customer, (line,), payment=payment.intent or "", paid_on=f"{paid_at:%Y-%m-%d}")
     return await _issue(
         session, DocumentKind.RECEIPT, organization.id, content, at,
         net=net, tax=tax, paid=net + tax, payment_id=payment.id,

@@ -53,7 +53,9 @@ class BillingDocument(Identified, Base):
         CheckConstraint("paid >= 0 AND paid <= total", name="paid"),
         CheckConstraint("(kind = 'invoice') = (month IS NOT NULL)", name="month"),
         CheckConstraint("(kind = 'invoice') = (payment_id IS NULL)", name="payment"),
-        CheckConstraint("(kind IN ('credit_note', 'debit_note')) = (refers_to_id IS NOT NULL)", name="refers"),
+        CheckConstraint(
+            "(kind IN ('credit_note', 'debit_note')) = (refers_to_id IS NOT NULL)", name="refers"
+        ),
         CheckConstraint("(refers_to_id IS NULL) = (reversal_id IS NULL)", name="reversal"),
         _only(DocumentKind.INVOICE, "uq_billing_documents_month", "organization_id", "month"),
         _only(DocumentKind.RECEIPT, "uq_billing_documents_payment", "payment_id"),

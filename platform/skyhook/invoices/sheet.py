@@ -81,7 +81,7 @@ def sheet_of(document: BillingDocument) -> Sheet:
     if content.refers_to:
         facts.append(("Refers to", content.refers_to))
     if kind == DocumentKind.RECEIPT:
-        facts.append(("Date paid", day(document.issued_at)))
+        facts.append(("Date paid", day(datetime.fromisoformat(content.paid_on).replace(tzinfo=UTC))))
     if content.payment:
         facts.append(("Payment", content.payment))
     headline = {
@@ -153,7 +153,9 @@ def _sheet(
 
 def _row(line: Line) -> Row:
     quantity = f"{line.quantity:,} {line.unit}{'' if line.quantity == 1 else 's'}" if line.unit else ""
-    price = "" if not line.unit else "mixed" if line.unit_price is None else _price(line.unit_price, line.unit)
+    price = (
+        "" if not line.unit else "mixed" if line.unit_price is None else _price(line.unit_price, line.unit)
+    )
     return Row(line.title, line.detail, quantity, price, dollars(line.amount))
 
 

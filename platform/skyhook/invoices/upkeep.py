@@ -134,7 +134,9 @@ class Upkeep:
         async with self._database.write() as session:
             values = {"id": 1, "month": month}
             await session.execute(insert_if_absent(session, InvoicedUntil).values(values))
-            await session.execute(update(InvoicedUntil).where(InvoicedUntil.month < month).values(month=month))
+            await session.execute(
+                update(InvoicedUntil).where(InvoicedUntil.month < month).values(month=month)
+            )
 
     async def _run(self) -> None:
         while True:

@@ -18,12 +18,19 @@ async def locked(session: AsyncSession, payment_id: UUID) -> Payment | None:
     return await session.get(Payment, payment_id, with_for_update=True, populate_existing=True)
 
 
-async def apply_paid(session: AsyncSession, payment_id: UUID, intent: str) -> Payment | None:
-    """The money is here: adds the credit, once, and then takes back what was reversed before."""
+async def apply_paid(
+    session: AsyncSession, payment_id: UUID, intent: str, charged: int | None = None
+) -> Payment | None:
+    """The money is here: adds the credit, once, and then takes back what was reversed before.
+
+    `charged` are the cents that the card was charged: beyond the payment's amount they are tax.
+    """
     payment = await locked(session, payment_id)
     if payment is None or payment.state == PaymentState.PAID:
         return payment
     payment.state, payment.intent, payment.failure, payment.ended_at = PaymentState.PAID, intent, None, now()
+    if charged is not None:
+        payment.tax = max(charged - payment.amount, 0)
     await session.flush()
     await pay_in(
         session,
@@ -84,17 +91,31 @@ async def apply_reversal(
 async def _settle(session: AsyncSession, payment: Payment, reversal: Reversal) -> None:
     """Does what is left to do of a reversal whose payment is here."""
     if not reversal.is_taken:
-        payment.taken_back += reversal.amount
-        await take_back(
-            session, payment.organization_id, reversal.amount,
-            reference="refund or dispute", key=f"reversal:{reversal.stripe_id}",
-        )  # fmt: skip
+        reversal.tax = _tax_of(payment, reversal.amount)
+        payment.taken_back += reversal.amount - reversal.tax
+        payment.taken_back_tax += reversal.tax
+        if cents := reversal.amount - reversal.tax:
+            await take_back(
+                session, payment.organization_id, cents,
+                reference="refund or dispute", key=f"reversal:{reversal.stripe_id}",
+            )  # fmt: skip
         reversal.is_taken = True
     if reversal.undone and not reversal.is_returned:
-        payment.taken_back -= reversal.amount
-        await pay_in(
-            session, payment.organization_id, reversal.amount,
-            reference="refund or dispute undone", key=f"undone:{reversal.stripe_id}",
-        )  # fmt: skip
+        payment.taken_back -= reversal.amount - reversal.tax
+        payment.taken_back_tax -= reversal.tax
+        if cents := reversal.amount - reversal.tax:
+            await pay_in(
+                session, payment.organization_id, cents,
+                reference="refund or dispute undone", key=f"undone:{reversal.stripe_id}",
+            )  # fmt: skip
         reversal.is_returned = True
     await session.flush()
+
+
+def _tax_of(payment: Payment, cents: int) -> int:
+    """How much of what goes back is tax: as much of it as of the payment, and all that is left with the rest."""
+    left, left_of_tax = payment.amount - payment.taken_back, payment.tax - payment.taken_back_tax
+    if cents >= left + left_of_tax:
+        return left_of_tax
+    share = (2 * cents * payment.tax + payment.amount + payment.tax) // (2 * (payment.amount + payment.tax))
+    return min(max(share, cents - left), left_of_tax)
