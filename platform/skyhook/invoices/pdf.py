@@ -1,4 +1,4 @@
-"""A document as PDF: A4, text that can be selected, the same bytes each time. fpdf2 is imported on first use."""
+"""A document as PDF: A4, text that can be selected, the same bytes each time. fpdf2 is imported on use."""
 
 from __future__ import annotations
 

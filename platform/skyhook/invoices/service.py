@@ -132,7 +132,8 @@ class Invoices:
         """Issues what is missing of a month's invoices; for operators. Raises InvalidInput, MonthNotOver."""
         if read_month(month) >= first_open(self._clock()):
             raise MonthNotOver(
-                f"Calls of {month} may still be charged: its invoices are issued an hour after it is over (UTC)."
+                f"Calls of {month} may still be charged: "
+                "its invoices are issued an hour after it is over (UTC)."
             )
         issued, _ = await self.upkeep.month(month)
         return issued

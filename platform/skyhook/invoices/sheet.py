@@ -21,7 +21,7 @@ TITLES = {
     DocumentKind.DEBIT_NOTE: "Debit note",
 }
 _NOTES = {
-    DocumentKind.INVOICE: "Paid from prepaid credit. Tax, where any is due, was charged when the credit was bought.",
+    DocumentKind.INVOICE: "Paid from prepaid credit. Tax, where any is due, was charged with the credit.",
     DocumentKind.RECEIPT: "A paid invoice. The credit pays for calls, which each month's invoice lists.",
     DocumentKind.CREDIT_NOTE: "This amount went back to the card, and its credit was taken back.",
     DocumentKind.DEBIT_NOTE: "The credit note above is undone: its credit was given again.",

@@ -18,7 +18,7 @@ _CREDITABLE = f"""EXISTS (
     SELECT 1 FROM billing_documents AS receipt
     WHERE receipt.id = NEW.refers_to_id AND receipt.kind = 'receipt'
       AND receipt.organization_id = NEW.organization_id AND NEW.total + {_CREDITED} <= receipt.total
-)"""
+)"""  # noqa: S608
 
 _UNDOES = """EXISTS (
     SELECT 1 FROM billing_documents AS note

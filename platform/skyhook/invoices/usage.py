@@ -120,8 +120,8 @@ async def lines_of(
     total, charged = sum(line.amount for line in lines), await moved(session, organization_id, month)
     if total != charged:
         raise LinesDiffer(
-            f"What was used in {month} cost {total} nano-dollars, and the ledger charged {charged}: no invoice "
-            "is issued. An operator finds the difference with `skyhook billing reconcile`."
+            f"What was used in {month} cost {total} nano-dollars, and the ledger charged {charged}: "
+            "no invoice is issued. An operator finds the difference with `skyhook billing reconcile`."
         )
     return lines
 
