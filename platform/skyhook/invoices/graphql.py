@@ -1,4 +1,4 @@
-"""GraphQL of billing documents: invoices, receipts and notes, the current month's preview, billing details."""
+"""GraphQL of billing documents: invoices, receipts, notes, the current month's preview, billing details."""
 
 from __future__ import annotations
 

@@ -190,6 +190,7 @@ def _paper(sheet: Sheet) -> FPDF:
 
     paper = Paper(format="A4")
     paper.set_margins(LEFT, TOP, 210 - RIGHT)
+    paper.c_margin = 0
     paper.set_auto_page_break(True, BOTTOM)
     paper.set_creation_date(sheet.issued_at)
     paper.set_title(f"{sheet.title} {sheet.number}".strip())

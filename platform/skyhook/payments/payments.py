@@ -113,7 +113,7 @@ async def _settle(session: AsyncSession, payment: Payment, reversal: Reversal) -
 
 
 def _tax_of(payment: Payment, cents: int) -> int:
-    """How much of what goes back is tax: the payment's share of it, and with the last of it all that is left."""
+    """How much of what goes back is tax: the payment's share of it, and with the last all that is left."""
     left, left_of_tax = payment.amount - payment.taken_back, payment.tax - payment.taken_back_tax
     if cents >= left + left_of_tax:
         return left_of_tax
