@@ -20,7 +20,8 @@ from skyhook.billing.graphql import BillingQuery
 from skyhook.graphql.routes import graphql_routes
 from skyhook.graphql.schema import Fields, SchemaError, compose, examples
 from skyhook.health import health_routes
-from skyhook.http.routes import artifact_routes, plugin_routes
+from skyhook.http.routes import artifact_routes, invoice_routes, plugin_routes
+from skyhook.invoices.graphql import InvoicesMutation, InvoicesQuery
 from skyhook.jobs.graphql import JobsMutation, JobsQuery, JobsSubscription
 from skyhook.keys.graphql import KeysMutation
 from skyhook.payments.graphql import PaymentsMutation, PaymentsQuery
@@ -39,6 +40,7 @@ CORE = (
     Fields("alerts", query=AlertsQuery, mutation=AlertsMutation),
     Fields("artifacts", query=ArtifactsQuery, mutation=ArtifactsMutation),
     Fields("billing", query=BillingQuery),
+    Fields("invoices", query=InvoicesQuery, mutation=InvoicesMutation),
     Fields("jobs", query=JobsQuery, mutation=JobsMutation, subscription=JobsSubscription),
     Fields("keys", mutation=KeysMutation),
     Fields("payments", query=PaymentsQuery, mutation=PaymentsMutation),
@@ -114,6 +116,7 @@ def create_app(services: Services) -> Litestar:
                 services=services,
             ),
             *artifact_routes(services),
+            *invoice_routes(services),
             *plugin_routes(services),
             *health_routes(services),
             *stripe_routes(services.payments),

@@ -53,6 +53,14 @@ class Configuration:
     """Whether usage is reported to Stripe's Billing meters (`SKYHOOK_STRIPE_METERS`: `on`, or `off`)."""
     stripe_url: str | None = None
     """Where Stripe's API is (`STRIPE_API_URL`); none for Stripe itself, else a stand-in."""
+    stripe_tax: bool = False
+    """Whether Stripe Tax adds tax to payments (`SKYHOOK_STRIPE_TAX`: `on`, or `off`, the default)."""
+    seller_name: str = "Skyhook"
+    """Who bills (`SKYHOOK_SELLER_NAME`)."""
+    seller_address: tuple[str, ...] = ()
+    """The seller's address (`SKYHOOK_SELLER_ADDRESS`), its lines with semicolons between them."""
+    seller_tax_id: str | None = None
+    """The seller's tax id (`SKYHOOK_SELLER_TAX_ID`)."""
 
     @classmethod
     def from_environment(cls) -> Configuration:
@@ -71,6 +79,9 @@ class Configuration:
         meters = os.environ.get("SKYHOOK_STRIPE_METERS") or "off"
         if meters not in ("on", "off"):
             raise ValueError(f"SKYHOOK_STRIPE_METERS must be on or off, not {meters!r}")
+        tax = os.environ.get("SKYHOOK_STRIPE_TAX") or "off"
+        if tax not in ("on", "off"):
+            raise ValueError(f"SKYHOOK_STRIPE_TAX must be on or off, not {tax!r}")
         return cls(
             data=data,
             port=int(port),
@@ -98,6 +109,10 @@ class Configuration:
             stripe_webhook_secret=os.environ.get("STRIPE_WEBHOOK_SECRET") or None,
             stripe_meters=meters == "on",
             stripe_url=os.environ.get("STRIPE_API_URL") or None,
+            stripe_tax=tax == "on",
+            seller_name=os.environ.get("SKYHOOK_SELLER_NAME") or "Skyhook",
+            seller_address=_lines(os.environ.get("SKYHOOK_SELLER_ADDRESS")),
+            seller_tax_id=os.environ.get("SKYHOOK_SELLER_TAX_ID") or None,
         )
 
     @property
@@ -130,6 +145,10 @@ def _positive(name: str, text: str | None, default: int) -> int:
     if not text.isdecimal() or not 0 < int(text) < 2**31:
         raise ValueError(f"{name} must be a whole number from 1, not {text!r}")
     return int(text)
+
+
+def _lines(text: str | None) -> tuple[str, ...]:
+    return tuple(line.strip() for line in (text or "").split(";") if line.strip())
 
 
 def _path(text: str | None) -> Path | None:

@@ -24,6 +24,7 @@ from skyhook.configuration import Configuration
 from skyhook.database import Database
 from skyhook.graphql.head import Head
 from skyhook.graphql.watching import Check
+from skyhook.invoices import Invoices
 from skyhook.jobs.runner import Tools
 from skyhook.jobs.service import Jobs
 from skyhook.keys.authentication import Authentication
@@ -77,6 +78,7 @@ class Services:
     payments: Payments
     subscriptions: Subscriptions
     alerts: Alerts
+    invoices: Invoices
     webhooks: Webhooks
 
     @classmethod
@@ -134,6 +136,7 @@ class Services:
             payments=payments,
             subscriptions=Subscriptions(database, payments),
             alerts=Alerts(database, configuration, mail, webhooks),
+            invoices=Invoices(database, configuration, plugins),
             webhooks=webhooks,
         )
 
@@ -170,6 +173,7 @@ class Services:
         await self.jobs.start()
         await self.payments.start()
         await self.alerts.start()
+        await self.invoices.start()
 
     async def seed_prices(self) -> None:
         """Adds the prices of the plugins' manifests where the price list has none."""
@@ -179,6 +183,7 @@ class Services:
     async def close(self) -> None:
         """Ends what works in the background; every call that was served is charged first."""
         await self.alerts.close()
+        await self.invoices.close()
         await self.payments.close()
         await self.mail.close()
         await self.jobs.close()

@@ -19,8 +19,8 @@ RUN = """axe.run().then(({violations}) => violations.map(
 ADMINISTRATOR, NEW = "admin@localhost", "heron@example.com"
 PAGES = [
     "", "/keys", "/keys/new", "/usage", "/usage?by=operation&plugin=probe", "/usage?period=5", "/billing",
-    "/billing/statement", "/billing/prices", "/billing/payments", "/billing/plan",
-    "/plugins", "/plugins/probe", "/members",
+    "/billing/statement", "/billing/prices", "/billing/payments", "/billing/plan", "/billing/invoices",
+    "/billing/invoices/preview", "/billing/details", "/plugins", "/plugins/probe", "/members",
     "/audit", "/organization",
     "/jobs", "/files", "/functions", "/functions/probe_functions:Probe",
     "/playground", "/playground/chat/talk", "/playground/imagine/edit",

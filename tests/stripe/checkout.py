@@ -6,6 +6,7 @@ from html import escape
 
 from tests.stripe import payments, subscriptions
 from tests.stripe.errors import StripeAnswersError, invalid
+from tests.stripe.form import true
 from tests.stripe.store import Object, Store
 
 MODES = {"payment", "setup", "subscription"}
@@ -38,6 +39,7 @@ def create_session(store: Store, asked: Object) -> Object:
         amount_total=total,
         success_url=asked["success_url"],
         cancel_url=asked.get("cancel_url"),
+        total_details={"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         payment_intent=None,
         setup_intent=None,
         subscription=None,
@@ -45,11 +47,60 @@ def create_session(store: Store, asked: Object) -> Object:
         expires_at=store.now + 86_400,
         metadata=asked.get("metadata") or {},
         _lines=lines,
+        _taxed=_taxed(asked),
         _payment=asked.get("payment_intent_data") or {},
         _subscription=asked.get("subscription_data") or {},
     )
     session["url"] = f"{store.address}/c/pay/{session['id']}"
     return session
+
+
+def _taxed(asked: Object) -> bool:
+    if not true((asked.get("automatic_tax") or {}).get("enabled")):
+        return False
+    update = asked.get("customer_update") or {}
+    if asked.get("customer") and update.get("address") != "auto":
+        raise invalid(
+            "Automatic tax calculation in Checkout requires a valid address on the Customer, or "
+            "`customer_update[address]` set to 'auto'."
+        )
+    ids = true((asked.get("tax_id_collection") or {}).get("enabled"))
+    if ids and asked.get("customer") and update.get("name") != "auto":
+        raise invalid("Tax ID collection requires updating business name on the customer.")
+    return True
+
+
+def _add_tax(store: Store, session: Object, country: str) -> None:
+    """What the page does once the customer has typed an address."""
+    address = {"country": country} if country else store.get("customer", session["customer"])["address"]
+    if not address:
+        raise invalid("An address is needed to tell the tax.")
+    store.get("customer", session["customer"])["address"] = address
+    tax = tax_of(store, session["amount_subtotal"], address["country"])
+    session["total_details"]["amount_tax"] = tax
+    session["amount_total"] = session["amount_subtotal"] + tax
+
+
+def tax_of(store: Store, amount: int, country: str) -> int:
+    """The tax on an amount in a country."""
+    return round(amount * store.tax_rates.get(country, 0) / 10_000)
+
+
+def calculate_tax(store: Store, asked: Object) -> Object:
+    """What Stripe Tax says of a payment that is not made on a page."""
+    address = store.get("customer", str(asked.get("customer")))["address"]
+    if not address:
+        raise invalid(
+            "The customer's location isn't recognized. Set a valid customer address in order to "
+            "automatically calculate tax.",
+            code="customer_tax_location_invalid",
+        )
+    amount = sum(payments.whole(line, "amount") for line in asked["line_items"])
+    tax = tax_of(store, amount, address["country"])
+    return store.add(
+        "tax.calculation", "taxcalc_", amount_total=amount + tax, tax_amount_exclusive=tax,
+        tax_amount_inclusive=0, currency=payments.currency_of(asked), customer=asked["customer"],
+    )  # fmt: skip
 
 
 def _line(store: Store, asked: Object, mode: str) -> Object:
@@ -85,7 +136,9 @@ def expire(store: Store, session: Object) -> Object:
     return session
 
 
-def pay(store: Store, session: Object, number: str, *, asked_owner: bool = False) -> str | None:
+def pay(
+    store: Store, session: Object, number: str, *, asked_owner: bool = False, country: str = ""
+) -> str | None:
     """What the page's button does with a card; where its owner is to be asked first, that page's address.
 
     Raises as a payment does where the card is declined; the session stays open then.
@@ -97,6 +150,8 @@ def pay(store: Store, session: Object, number: str, *, asked_owner: bool = False
     method = payments.new_method(store, number)
     if payments.card_of(method).asks and not asked_owner:
         return f"/c/pay/{session['id']}/3ds?number={number.replace(' ', '')}"
+    if session["_taxed"]:
+        _add_tax(store, session, country)
     match session["mode"]:
         case "payment":
             _take(store, session, method)

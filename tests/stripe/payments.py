@@ -92,6 +92,7 @@ def create_intent(store: Store, asked: Object) -> Object:
         last_payment_error=None,
         next_action=None,
         setup_future_usage=asked.get("setup_future_usage"),
+        hooks=asked.get("hooks"),
         description=asked.get("description"),
         metadata=asked.get("metadata") or {},
     )
@@ -140,6 +141,11 @@ def _succeed(store: Store, intent: Object, method: Object) -> Object:
         attach(store, method, intent["customer"])
     store.emit("charge.succeeded", charge)
     store.emit("payment_intent.succeeded", intent)
+    if intent["hooks"]:
+        calculation = store.get("tax.calculation", intent["hooks"]["inputs"]["tax"]["calculation"])
+        if calculation["amount_total"] != intent["amount"]:
+            raise invalid("The amount does not match the tax calculation.")
+        store.add("tax.transaction", "tax_", reference=intent["id"], _calculation=calculation["id"])
     if card_of(method).disputes:
         open_dispute(store, charge["id"])
     return intent

@@ -140,6 +140,12 @@ def account(store: Store, asked: Object, identifier: str) -> Object:
     }  # fmt: skip
 
 
+@_route("POST", "/v1/tax/calculations", "tax.CalculationCreateParams")
+def calculate_tax(store: Store, asked: Object, identifier: str) -> Object:
+    """The tax of a payment."""
+    return checkout.calculate_tax(store, asked)
+
+
 @_route("POST", "/v1/customers", "CustomerCreateParams")
 def create_customer(store: Store, asked: Object, identifier: str) -> Object:
     """A customer."""

@@ -72,11 +72,11 @@ class StandIn:
                 self.store.turn_clock(subscriptions.DAY)
                 subscriptions.turn(self.store)
 
-    def pay(self, session_id: str, number: str) -> None:
+    def pay(self, session_id: str, number: str, *, country: str = "") -> None:
         """What a customer does on the page of a session. Raises StripeAnswersError where it fails."""
         with self.store.lock:
             session = self.store.get("checkout.session", session_id)
-            checkout.pay(self.store, session, number, asked_owner=True)
+            checkout.pay(self.store, session, number, asked_owner=True, country=country)
 
     def pay_invoice(self, invoice_id: str, number: str) -> None:
         """What a customer does on the page of an open invoice. Raises StripeAnswersError where it fails."""

@@ -25,6 +25,8 @@ class Store:
         self.on_event: Callable[[Object], None] | None = None
         self.address = ""
         self.request: Object = {"id": None, "idempotency_key": None}
+        self.tax_rates: dict[str, int] = {}
+        """What Stripe Tax adds in a country, in hundredths of a percent."""
         self._objects: dict[str, Object] = {}
         self._random = random.Random(seed)
         self._ahead = 0

@@ -12,8 +12,9 @@ from sqlalchemy import Select, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook.billing.funds import BUDGET_ASSET, CREDIT_ASSET
+from skyhook.clock import first_id, time_of
 from skyhook.ledger.models import HoldState, LedgerAccount, LedgerEntry, LedgerHold
-from skyhook.usage.recording import EPOCH, EVENTS
+from skyhook.usage.recording import EVENTS
 
 SETTLED_WITHIN = timedelta(seconds=10)
 """How long before its entry in the ledger a call's usage event gets its id."""
@@ -64,13 +65,13 @@ class Entries:
     @property
     def least(self) -> UUID | None:
         """The id that none of them lies below."""
-        bounds = [_first_id(self.since)] if self.since else []
+        bounds = [first_id(self.since)] if self.since else []
         return max(bounds + ([UUID(int=self.after.int + 1)] if self.after else []), default=None)
 
     @property
     def end(self) -> UUID | None:
         """The id that all of them lie below."""
-        bounds = [_first_id(self.until)] if self.until else []
+        bounds = [first_id(self.until)] if self.until else []
         return min(bounds + ([self.before] if self.before else []), default=None)
 
 
@@ -180,7 +181,7 @@ async def _operations(
         select(EVENTS.c.transfer_id, EVENTS.c.operation, func.count())
         .where(
             EVENTS.c.organization_id == organization_id,
-            EVENTS.c.id >= _first_id(_time_of(min(paid.values())) - SETTLED_WITHIN),
+            EVENTS.c.id >= first_id(time_of(min(paid.values())) - SETTLED_WITHIN),
             EVENTS.c.id <= max(paid.values()),
             EVENTS.c.transfer_id.in_(paid),
         )
@@ -191,12 +192,3 @@ async def _operations(
     for transfer_id, operation, number in rows:
         found.setdefault(transfer_id, {})[operation] = number
     return found
-
-
-def _first_id(at: datetime) -> UUID:
-    """The least UUIDv7 of a time; the first 48 bits are milliseconds."""
-    return UUID(int=max(round((at - EPOCH) / timedelta(milliseconds=1)), 0) << 80)
-
-
-def _time_of(id: UUID) -> datetime:
-    return EPOCH + timedelta(milliseconds=id.int >> 80)

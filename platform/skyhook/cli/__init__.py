@@ -9,6 +9,7 @@ from skyhook.cli import (
     artifacts,
     billing,
     credit,
+    invoices,
     keys,
     models,
     organizations,
@@ -41,5 +42,6 @@ main.add_command(users.users)
 main.add_command(credit.credit)
 main.add_command(billing.billing)
 main.add_command(plans.plans)
+main.add_command(invoices.invoices)
 main.add_command(prices.prices)
 main.add_command(schema.schema)

@@ -12,11 +12,13 @@ from skyhook.errors import NotFound
 from skyhook.graphql.head import Head
 from skyhook.http.answers import send_error
 from skyhook.http.download import Download
+from skyhook.http.invoices import InvoiceDownload
 from skyhook.http.upload import Upload
 from skyhook.http.websocket import refuse, serve
 from skyhook.services import Services
 
 PLUGINS = "/p"
+INVOICES = "/invoices"
 
 
 def artifact_routes(services: Services) -> list[BaseRouteHandler]:
@@ -40,6 +42,22 @@ def artifact_routes(services: Services) -> list[BaseRouteHandler]:
                 await send_error(send, Head.of(scope), NotFound("There is nothing at this address."))
 
     return [artifacts]
+
+
+def invoice_routes(services: Services) -> list[BaseRouteHandler]:
+    """Billing documents as PDF, each at `/invoices/<id>.pdf`."""
+    download = InvoiceDownload(services.invoices, services.authenticate, services.rate_limits)
+
+    @asgi(INVOICES, is_mount=True, copy_scope=False, name="invoices")
+    async def invoices(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.WEBSOCKET:
+            await receive()
+            await send({"type": "websocket.close", "code": 1000, "reason": "No WebSocket here"})
+            return
+        name = scope["raw_path"].decode("latin-1").removeprefix(INVOICES).removeprefix("/")
+        await download(scope, receive, send, name=name)
+
+    return [invoices]
 
 
 def plugin_routes(services: Services) -> list[BaseRouteHandler]:

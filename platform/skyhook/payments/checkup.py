@@ -91,14 +91,13 @@ async def differences(database: Database, gateway: Gateway) -> list[str]:
         elif payment.state != PaymentState.PAID:
             found.append(f"{intent.id} was paid, and payment {name} is {payment.state}")
         else:
-            if payment.amount != intent.amount_received:
-                found.append(f"payment {name}: {payment.amount} cents here, {intent.amount_received} there")
+            charged, taken_back = payment.amount + payment.tax, payment.taken_back + payment.taken_back_tax
+            if charged != intent.amount_received:
+                found.append(f"payment {name}: {charged} cents here, {intent.amount_received} there")
             refunded = getattr(intent.latest_charge, "amount_refunded", 0)
             disputed = getattr(intent.latest_charge, "disputed", False)
-            if not disputed and payment.taken_back != refunded:
-                found.append(
-                    f"payment {name}: {payment.taken_back} cents taken back, {refunded} refunded there"
-                )
+            if not disputed and taken_back != refunded:
+                found.append(f"payment {name}: {taken_back} cents taken back, {refunded} refunded there")
     found += [
         f"payment {name} is paid here and not at Stripe"
         for name, payment in ours.items()

@@ -25,7 +25,7 @@ async def handle(session: AsyncSession, kind: str, subject: Subject) -> None:
 async def _session_completed(session: AsyncSession, subject: Subject) -> None:
     payment_id = _payment_id(subject)
     if payment_id is not None and subject["payment_status"] == "paid" and subject["payment_intent"]:
-        await payments.apply_paid(session, payment_id, subject["payment_intent"])
+        await payments.apply_paid(session, payment_id, subject["payment_intent"], subject["amount_total"])
 
 
 async def _session_expired(session: AsyncSession, subject: Subject) -> None:
@@ -37,7 +37,7 @@ async def _session_expired(session: AsyncSession, subject: Subject) -> None:
 
 async def _intent_succeeded(session: AsyncSession, subject: Subject) -> None:
     if (payment_id := _payment_id(subject)) is not None:
-        await payments.apply_paid(session, payment_id, subject["id"])
+        await payments.apply_paid(session, payment_id, subject["id"], subject["amount_received"])
 
 
 async def _intent_failed(session: AsyncSession, subject: Subject) -> None:

@@ -58,12 +58,26 @@ class Standing:
     is_paid: bool
     is_over: bool
     """Nothing can become of it any more."""
+    charged: int
+    """The cents of the whole page, tax included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tax:
+    """What Stripe says that a payment is taxed with."""
+
+    calculation: str
+    cents: int
 
 
 class Gateway:
     """What the platform asks of Stripe. Every method raises PaymentsNotConfigured without a secret key."""
 
-    def __init__(self, secret_key: str | None, webhook_secret: str | None, url: str | None) -> None:
+    def __init__(
+        self, secret_key: str | None, webhook_secret: str | None, url: str | None, *, with_tax: bool = False
+    ) -> None:
+        self.with_tax = with_tax
+        """Whether Stripe Tax finds out what is to be added."""
         self._secret_key = secret_key
         self._webhook_secret = webhook_secret
         self._url = url
@@ -112,7 +126,10 @@ class Gateway:
     async def checkout(
         self, customer: str, cents: int, metadata: Mapping[str, str], *, key: str, success: str, cancel: str
     ) -> Page:
-        """A page on which a card is charged once, and saved where its owner agrees to that."""
+        """A page on which a card is charged once, and saved where its owner agrees to that.
+
+        With tax it asks for the customer's address and tax id, which Stripe keeps for automatic payments.
+        """
         params: Any = {
             "mode": "payment",
             "customer": customer,
@@ -131,6 +148,14 @@ class Gateway:
             "success_url": success,
             "cancel_url": cancel,
         }
+        if self.with_tax:
+            params["line_items"][0]["price_data"]["tax_behavior"] = "exclusive"
+            params |= {
+                "automatic_tax": {"enabled": True},
+                "tax_id_collection": {"enabled": True},
+                "customer_update": {"address": "auto", "name": "auto"},
+                "billing_address_collection": "required",
+            }
         made = await self._ask(lambda: self.client.v1.checkout.sessions.create(params, _once(key)))
         return Page(made.id, made.url or success)
 
@@ -155,10 +180,27 @@ class Gateway:
 
         return await self._ask(ask)
 
+    async def tax(self, customer: str, cents: int, *, key: str) -> Tax:
+        """What is added to a payment of so many cents, by the address that Stripe has of the customer."""
+        line = {"amount": cents, "reference": "Skyhook credit", "tax_behavior": "exclusive"}
+        params: Any = {"currency": "usd", "customer": customer, "line_items": [line]}
+        made = await self._ask(lambda: self.client.v1.tax.calculations.create(params, _once(key)))
+        return Tax(made.id or "", made.tax_amount_exclusive)
+
     async def charge(
-        self, customer: str, card: str, cents: int, metadata: Mapping[str, str], *, key: str
+        self,
+        customer: str,
+        card: str,
+        cents: int,
+        metadata: Mapping[str, str],
+        *,
+        key: str,
+        calculation: str | None = None,
     ) -> str:
-        """Charges a saved card without its owner; the payment intent's id. Raises CardDeclined."""
+        """Charges a saved card without its owner; the payment intent's id. Raises CardDeclined.
+
+        `calculation` is that of the tax within the cents, which Stripe then reports.
+        """
         params: Any = {
             "amount": cents,
             "currency": "usd",
@@ -169,6 +211,8 @@ class Gateway:
             "description": "Skyhook credit",
             "metadata": dict(metadata),
         }
+        if calculation is not None:
+            params["hooks"] = {"inputs": {"tax": {"calculation": calculation}}}
         made = await self._ask(lambda: self.client.v1.payment_intents.create(params, _once(key)))
         if made.status != "succeeded":
             raise CardDeclined("The card's bank wants to ask its owner. Pay on Stripe's page instead.")
@@ -190,7 +234,9 @@ class Gateway:
         """What became of a page to pay on."""
         found = await self._ask(lambda: self.client.v1.checkout.sessions.retrieve(session))
         intent = found.payment_intent if isinstance(found.payment_intent, str) else None
-        return Standing(intent, found.payment_status == "paid", found.status == "expired")
+        return Standing(
+            intent, found.payment_status == "paid", found.status == "expired", found.amount_total or 0
+        )
 
     async def refund(self, intent: str, cents: int, *, key: str) -> tuple[str, int]:
         """Gives a part of a payment back to its card; the refund's id and cents. Raises RefundExceeds."""
@@ -228,6 +274,10 @@ class Gateway:
         except stripe.CardError as error:
             raise CardDeclined(_why(error)) from error
         except stripe.InvalidRequestError as error:
+            if error.code == "customer_tax_location_invalid":
+                raise CardDeclined(
+                    "Stripe needs an address to tell the tax. Pay once on Stripe's page, which asks for it."
+                ) from error
             if error.param == "payment_method":
                 raise CardDeclined("The saved card cannot be used any more. Use another card.") from error
             if error.code in {"charge_already_refunded", "charge_disputed"} or "unrefunded amount" in str(

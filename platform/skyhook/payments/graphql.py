@@ -47,8 +47,9 @@ class Payment(ByUuid, Node):
     id: strawberry.relay.NodeID[str]
     kind: PaymentKind
     state: PaymentState
-    cents: int = strawberry.field(description="US cents.")
-    taken_back_cents: int = strawberry.field(description="Of these, what was refunded or is disputed.")
+    cents: int = strawberry.field(description="US cents of credit, before tax.")
+    tax_cents: int = strawberry.field(description="What the card was charged beside them.")
+    taken_back_cents: int = strawberry.field(description="Of the cents, what was refunded or is disputed.")
     failure: str | None = strawberry.field(description="Why the card was not charged, and what to do.")
     created_at: datetime
     ended_at: datetime | None
@@ -61,6 +62,7 @@ class Payment(ByUuid, Node):
             kind=PaymentKind(payment.kind),
             state=PaymentState(payment.state),
             cents=payment.amount,
+            tax_cents=payment.tax,
             taken_back_cents=payment.taken_back,
             failure=payment.failure,
             created_at=payment.created_at,

@@ -14,6 +14,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -25,6 +26,8 @@ _OPEN = text("state = 'open'")
 _OPEN_AUTOMATIC = text("kind = 'automatic' AND state = 'open'")
 _PENDING = text("state = 'pending'")
 _UNSENT = text("sent_at IS NULL")
+_UNRECEIPTED = text("state = 'paid' AND NOT is_receipted")
+_UNNOTED = text("(is_taken AND NOT is_credited) OR (is_returned AND NOT is_debited)")
 
 
 class PaymentKind(StrEnum):
@@ -75,6 +78,7 @@ class Payment(Identified, Base):
         CheckConstraint("amount > 0", name="amount_positive"),
         CheckConstraint("taken_back >= 0 AND taken_back <= amount", name="taken_back"),
         CheckConstraint("state = 'paid' OR taken_back = 0", name="unpaid_is_whole"),
+        CheckConstraint("tax >= 0 AND taken_back_tax >= 0 AND taken_back_tax <= tax", name="tax"),
         Index("ix_payments_organization_id", "organization_id", "id"),
         Index(
             "uq_payments_open_automatic",
@@ -84,15 +88,22 @@ class Payment(Identified, Base):
             postgresql_where=_OPEN_AUTOMATIC,
         ),
         Index("ix_payments_open", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
+        Index("ix_payments_unreceipted", "id", sqlite_where=_UNRECEIPTED, postgresql_where=_UNRECEIPTED),
     )  # fmt: skip
 
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
     kind: Mapped[str] = mapped_column(String(20))
     state: Mapped[str] = mapped_column(String(10), default=PaymentState.OPEN)
     amount: Mapped[int] = mapped_column()
-    """US cents."""
+    """US cents of credit, before tax."""
+    tax: Mapped[int] = mapped_column(default=0, server_default="0")
+    """US cents that the card was charged beside them."""
+    tax_calculation: Mapped[str | None] = mapped_column(String(60))
+    """Where Stripe was asked for the tax of an automatic payment: its answer's id, the same at every try."""
     taken_back: Mapped[int] = mapped_column(default=0)
-    """Of these, what was refunded or is disputed."""
+    """Of the amount, what was refunded or is disputed."""
+    taken_back_tax: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Of the tax, the same."""
     session: Mapped[str | None] = mapped_column(String(120), unique=True)
     """Stripe's Checkout session."""
     intent: Mapped[str | None] = mapped_column(String(60), unique=True)
@@ -103,6 +114,8 @@ class Payment(Identified, Base):
     """The saved card that is charged, as Stripe names it; the same at every try."""
     failure: Mapped[str | None] = mapped_column(String(300))
     """Why it failed, in words for the customer."""
+    is_receipted: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """A receipt was issued for it."""
     created_at: Mapped[datetime] = mapped_column(default=now)
     ended_at: Mapped[datetime | None] = mapped_column()
 
@@ -111,18 +124,33 @@ class Reversal(Base):
     """A refund or a dispute; it may be told of before its payment is."""
 
     __tablename__ = "payment_reversals"
-    __table_args__ = (CheckConstraint("amount > 0", name="amount_positive"),)
+    __table_args__ = (
+        CheckConstraint("amount > 0", name="amount_positive"),
+        CheckConstraint("tax >= 0 AND tax <= amount", name="tax"),
+        Index(
+            "ix_payment_reversals_unnoted",
+            "created_at",
+            sqlite_where=_UNNOTED,
+            postgresql_where=_UNNOTED,
+        ),
+    )
 
     stripe_id: Mapped[str] = mapped_column(String(60), primary_key=True)
     intent: Mapped[str] = mapped_column(String(60), index=True)
     amount: Mapped[int] = mapped_column()
-    """US cents."""
+    """US cents, tax included."""
+    tax: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Of these, the tax; known once the credit was taken back."""
     undone: Mapped[bool] = mapped_column(Boolean, default=False)
     """The dispute was won, or the refund failed: the money is here again."""
     is_taken: Mapped[bool] = mapped_column(Boolean, default=False)
     """The credit was taken back."""
     is_returned: Mapped[bool] = mapped_column(Boolean, default=False)
     """And given again, since it was undone."""
+    is_credited: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """A credit note was issued for it."""
+    is_debited: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """And a debit note, since it was undone."""
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

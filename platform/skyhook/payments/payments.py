@@ -24,13 +24,20 @@ async def locked(session: AsyncSession, payment_id: UUID) -> Payment | None:
     return await session.get(Payment, payment_id, with_for_update=True, populate_existing=True)
 
 
-async def apply_paid(session: AsyncSession, payment_id: UUID, intent: str) -> Payment | None:
-    """The money is here: adds the credit, once, and then takes back what was reversed before."""
+async def apply_paid(
+    session: AsyncSession, payment_id: UUID, intent: str, charged: int | None = None
+) -> Payment | None:
+    """The money is here: adds the credit, once, and then takes back what was reversed before.
+
+    `charged` are the cents that the card was charged: beyond the payment's amount they are tax.
+    """
     await _lock_intent(session, intent)
     payment = await locked(session, payment_id)
     if payment is None or payment.state == PaymentState.PAID:
         return payment
     payment.state, payment.intent, payment.failure, payment.ended_at = PaymentState.PAID, intent, None, now()
+    if charged is not None:
+        payment.tax = max(charged - payment.amount, 0)
     await session.flush()
     await pay_in(
         session,
@@ -128,8 +135,11 @@ async def _settle(session: AsyncSession, payment: Payment) -> None:
         if reversal.undone and not reversal.is_returned:
             await _undo(session, payment, reversal)
     for reversal in reversals:
-        if not reversal.is_taken and payment.taken_back + reversal.amount <= payment.amount:
-            payment.taken_back += reversal.amount
+        left = payment.amount + payment.tax - payment.taken_back - payment.taken_back_tax
+        if not reversal.is_taken and reversal.amount <= left:
+            reversal.tax = _tax_of(payment, reversal.amount)
+            payment.taken_back += reversal.amount - reversal.tax
+            payment.taken_back_tax += reversal.tax
             await _take(session, payment, reversal)
             reversal.is_taken = True
     await session.flush()
@@ -138,13 +148,14 @@ async def _settle(session: AsyncSession, payment: Payment) -> None:
 async def _take(session: AsyncSession, payment: Payment, reversal: Reversal) -> None:
     """Takes back the credit that the money had brought: a plan's included credit, or what was bought."""
     owner, key = payment.organization_id, f"reversal:{reversal.stripe_id}"
+    cents = reversal.amount - reversal.tax
     if payment.kind == PaymentKind.SUBSCRIPTION:
         await take_back_included(
-            session, owner, reversal.amount, payment.amount, invoice=payment.invoice or "", key=key
+            session, owner, cents, payment.amount, invoice=payment.invoice or "", key=key
         )
-    else:
+    elif cents:
         await take_back(
-            session, owner, reversal.amount,
+            session, owner, cents,
             reference="refund or dispute", key=key, paid_in=f"payment:{payment.id}",
         )  # fmt: skip
 
@@ -153,12 +164,14 @@ async def _undo(session: AsyncSession, payment: Payment, reversal: Reversal) -> 
     """Gives the credit of a reversal again; one that was undone before it was taken moves nothing."""
     owner, key = payment.organization_id, f"undone:{reversal.stripe_id}"
     if reversal.is_taken:
-        payment.taken_back -= reversal.amount
+        cents = reversal.amount - reversal.tax
+        payment.taken_back -= cents
+        payment.taken_back_tax -= reversal.tax
         if payment.kind == PaymentKind.SUBSCRIPTION:
             taken = f"reversal:{reversal.stripe_id}"
             await give_back_included(session, owner, invoice=payment.invoice or "", taken=taken, key=key)
-        else:
-            await pay_in(session, owner, reversal.amount, reference="refund or dispute undone", key=key)
+        elif cents:
+            await pay_in(session, owner, cents, reference="refund or dispute undone", key=key)
     reversal.is_taken = reversal.is_returned = True
 
 
@@ -166,3 +179,12 @@ async def _lock_intent(session: AsyncSession, intent: str) -> None:
     """Until the unit of work ends, nobody else applies a fact about this payment intent."""
     if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
         await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(intent, 0))))
+
+
+def _tax_of(payment: Payment, cents: int) -> int:
+    """How much of what goes back is tax: the payment's share of it, and with the last all that is left."""
+    left, left_of_tax = payment.amount - payment.taken_back, payment.tax - payment.taken_back_tax
+    if cents >= left + left_of_tax:
+        return left_of_tax
+    share = (2 * cents * payment.tax + payment.amount + payment.tax) // (2 * (payment.amount + payment.tax))
+    return min(max(share, cents - left), left_of_tax)

@@ -28,9 +28,9 @@ async def verify(session: AsyncSession) -> list[str]:
     for reversal in reversals:
         name = reversal.stripe_id
         is_out = reversal.is_taken and not reversal.is_returned
-        taken[reversal.intent] += reversal.amount if is_out else 0
+        taken[reversal.intent] += reversal.amount - reversal.tax if is_out else 0
         found = moved.pop(f"reversal:{name}", 0) - moved.pop(f"undone:{name}", 0)
-        expected = reversal.amount * NANO_PER_CENT if is_out else 0
+        expected = (reversal.amount - reversal.tax) * NANO_PER_CENT if is_out else 0
         if found != expected and reversal.intent not in of_plans:
             findings.append(f"reversal {name} took {found} nano-dollars of credit, not {expected}")
         if reversal.intent in paid and is_out == reversal.undone:

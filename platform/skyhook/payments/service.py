@@ -49,7 +49,10 @@ class Payments:
         self._address = configuration.address
         self._clock = clock
         self.gateway = PlanGateway(
-            configuration.stripe_secret_key, configuration.stripe_webhook_secret, configuration.stripe_url
+            configuration.stripe_secret_key,
+            configuration.stripe_webhook_secret,
+            configuration.stripe_url,
+            with_tax=configuration.stripe_tax,
         )
         self.renewals = Renewals(database, self.gateway, mail, self._address, clock)
         self.inbox = Inbox(database, clock, self.renewals.follow_customer)
@@ -202,7 +205,7 @@ class Payments:
                 audit.record(session, caller, "auto_top_up.stopped")
 
     async def refund(self, payment_id: UUID, cents: int | None) -> Payment:
-        """Gives a payment back to its card, or so many cents of it; for operators.
+        """Gives a payment back to its card, or so many cents of it, tax included; for operators.
 
         Credit that is spent stays paid for: no more goes back than the organization has available.
         Raises NotFound, RefundExceeds, PaymentProviderUnavailable.
@@ -211,13 +214,13 @@ class Payments:
             payment = await session.get(Payment, payment_id)
         if payment is None:
             raise NotFound("There is no such payment.")
-        left = payment.amount - payment.taken_back
+        left = payment.amount + payment.tax - payment.taken_back - payment.taken_back_tax
         wanted = left if cents is None else cents
         if payment.state != PaymentState.PAID or payment.intent is None or left == 0:
             raise RefundExceeds("Nothing of this payment can be given back.")
         if not 0 < wanted <= left:
             raise RefundExceeds(f"Of this payment, {left / 100:.2f} dollars can be given back at most.")
-        key = f"refund-{payment.id}-{payment.taken_back}-{wanted}"
+        key = f"refund-{payment.id}-{payment.taken_back + payment.taken_back_tax}-{wanted}"
         refund, amount = await self.gateway.refund(payment.intent, wanted, key=key)
         async with self._database.write() as session:
             found = await payments.apply_reversal(session, refund, payment.intent, amount, undone=False)

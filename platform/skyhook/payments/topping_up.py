@@ -100,7 +100,7 @@ class ToppingUp:
             standing = await self._gateway.standing(payment.session)
             async with self._database.write() as session:
                 if standing.is_paid and standing.intent:
-                    await payments.apply_paid(session, payment.id, standing.intent)
+                    await payments.apply_paid(session, payment.id, standing.intent, standing.charged)
                 elif standing.is_over:
                     await payments.apply_expired(session, payment.id)
         async with self._database.read() as session:
@@ -172,9 +172,14 @@ class ToppingUp:
             customer = await self._customer(payment.organization_id)
             if customer is None or payment.card is None:
                 raise NoSavedCard("There is no saved card. Pay once on Stripe's page, which saves it.")
-            metadata = {"payment": str(payment.id)}
+            payment = await self._taxed(customer, payment)
             intent = await self._gateway.charge(
-                customer, payment.card, payment.amount, metadata, key=str(payment.id)
+                customer,
+                payment.card or "",
+                payment.amount + payment.tax,
+                {"payment": str(payment.id)},
+                key=str(payment.id),
+                calculation=payment.tax_calculation,
             )
         except PaymentProviderUnavailable:
             return  # logged where it failed; gone on with in a minute
@@ -185,6 +190,17 @@ class ToppingUp:
             return
         async with self._database.write() as session:
             await payments.apply_paid(session, payment.id, intent)
+
+    async def _taxed(self, customer: str, payment: Payment) -> Payment:
+        """The payment with its tax, which is asked for once: each try must charge the same."""
+        if not self._gateway.with_tax or payment.tax_calculation is not None:
+            return payment
+        tax = await self._gateway.tax(customer, payment.amount, key=f"tax-{payment.id}")
+        async with self._database.write() as session:
+            kept = await session.get_one(Payment, payment.id, with_for_update=True)
+            if kept.state == PaymentState.OPEN and kept.tax_calculation is None:
+                kept.tax, kept.tax_calculation = tax.cents, tax.calculation
+        return kept
 
     async def _customer(self, organization_id: UUID) -> str | None:
         async with self._database.read() as session:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Table, func, select, union_all
+from sqlalchemy import BigInteger, Select, Subquery, Table, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook.usage.models import CALL, NOBODY, UsageEvent
@@ -42,6 +42,18 @@ class Total:
     """By meter, in the meter's unit."""
 
 
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """What was used of one meter and model, and its cost in nano-dollars."""
+
+    meter: str
+    model: str | None
+    quantity: int
+    cost: int
+    price: int | None
+    """What each unit cost, where that was the same all the time."""
+
+
 async def totals(
     session: AsyncSession,
     organization_id: UUID,
@@ -57,21 +69,7 @@ async def totals(
     `only` keeps what has these values, with None for no model, key or member. Days that are summed already
     are read as such, unless hours are told apart. Without quantities it reads a part of the rows.
     """
-    rolled = await session.scalar(select(ROLLED.c.until)) or EPOCH
-    first, last = (
-        (until, until) if Group.HOUR in by else (_midnight_after(since), min(rolled, _midnight(until)))
-    )
-    parts = [(HOURS, since, until)]
-    if first < last:
-        parts = [(HOURS, since, first), (DAYS, first, last), (HOURS, last, until)]
-    dialect = session.get_bind().dialect.name
-    used = union_all(
-        *(
-            _part(table, organization_id, begin, end, by, only or {}, dialect, with_quantities)
-            for table, begin, end in parts
-            if begin < end
-        )
-    ).subquery()
+    used = await _used(session, organization_id, since, until, by, only or {}, with_quantities)
     groups = [used.c[f"group_{at}"] for at in range(len(by))]
     figures = [func.sum(used.c[name]) for name in ("quantity", "cost", "calls")]
     rows = await session.execute(
@@ -118,6 +116,38 @@ async def sums(
     return found
 
 
+async def metered(
+    session: AsyncSession, organization_id: UUID, since: datetime, until: datetime
+) -> list[Metered]:
+    """An organization's usage from `since` to before `until`, in whole hours, ordered by meter and model.
+
+    A price is the same all the time if it is so in each row of the roll-ups: for each key and member, hour by
+    hour, or day by day once they are summed.
+    """
+    used = await _used(session, organization_id, since, until, [Group.MODEL], {}, True)
+    model, quantity = used.c.group_0, used.c.quantity
+    divisor = func.nullif(quantity, 0, type_=BigInteger())
+    price, rest = used.c.cost // divisor, used.c.cost % divisor
+    rows = await session.execute(
+        select(
+            used.c.meter,
+            model,
+            func.sum(quantity),
+            func.sum(used.c.cost),
+            func.min(price),
+            func.max(price),
+            func.max(rest),
+        )
+        .where(used.c.meter != CALL)
+        .group_by(used.c.meter, model)
+        .order_by(used.c.meter, model)
+    )
+    return [
+        Metered(meter, name or None, int(many), int(total), low if low == high and not uneven else None)
+        for meter, name, many, total, low, high, uneven in rows
+    ]
+
+
 async def latest(
     session: AsyncSession, organization_id: UUID, *, limit: int, before: UUID | None = None
 ) -> Sequence[UsageEvent]:
@@ -126,6 +156,33 @@ async def latest(
     if before is not None:
         query = query.where(UsageEvent.id < before)
     return (await session.scalars(query.order_by(UsageEvent.id.desc()).limit(limit))).all()
+
+
+async def _used(
+    session: AsyncSession,
+    organization_id: UUID,
+    since: datetime,
+    until: datetime,
+    by: Sequence[Group],
+    only: Mapping[Group, str | UUID | None],
+    with_quantities: bool,
+) -> Subquery:
+    """The rows of a time: days where they are summed already, hours before and after."""
+    rolled = await session.scalar(select(ROLLED.c.until)) or EPOCH
+    first, last = (
+        (until, until) if Group.HOUR in by else (_midnight_after(since), min(rolled, _midnight(until)))
+    )
+    parts = [(HOURS, since, until)]
+    if first < last:
+        parts = [(HOURS, since, first), (DAYS, first, last), (HOURS, last, until)]
+    dialect = session.get_bind().dialect.name
+    return union_all(
+        *(
+            _part(table, organization_id, begin, end, by, only, dialect, with_quantities)
+            for table, begin, end in parts
+            if begin < end
+        )
+    ).subquery()
 
 
 _NAMES = {
