@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from benchmarks.trust.fleet import Fleet, children, differences, is_alive, one, unbalanced
+from benchmarks.trust.fleet import Fleet, children, differences, one, unbalanced
+from benchmarks.trust.warm import is_alive
 from benchmarks.trust.wire import Line, code_of
 from sqlalchemy import func, select, text
 from tests.serving import Server
@@ -35,6 +36,8 @@ CREDIT = 10**15
 ANSWERS, STREAMS, JOBS = 12, 4, 1
 """Callers of each kind to each server."""
 LOAD_S = (0.1, 2.0)
+ALL = 0.3
+"""The share of runs in which every server is killed; else one is, and the others go on."""
 STARTING = 0.1
 """The share of kills that come while the server starts."""
 SLACK_S = 15
@@ -103,7 +106,8 @@ class Crash:
         """Load, kill, look, start, retry, look again."""
         seen, problems = self.seen, list[str]()
         before = self._told()
-        dead = self.dice.sample(self.fleet.servers, self.dice.randint(1, len(self.fleet.servers)))
+        everybody = len(self.fleet.servers)
+        dead = self.dice.sample(self.fleet.servers, everybody if self.dice.random() < ALL else 1)
         while_starting = self.dice.random() < STARTING
         load_s = self.dice.uniform(*LOAD_S)
         load = [asyncio.create_task(task) for server in self.fleet.servers for task in self._callers(server)]
