@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.throwaway_postgresql import postgresql
-from benchmarks.trust import hammering, killing, reconciling, retrying
+from benchmarks.trust import hammering, killing, reconciling, retrying, storming
 from benchmarks.trust.fleet import Fleet, fleet
-from tests.stripe.server import StandIn
+from tests.stripe.server import SECRET_KEY, StandIn
 
 
 @contextmanager
@@ -72,6 +72,18 @@ def retry(options: argparse.Namespace) -> None:
         conclude(running, problems)
 
 
+def storm(options: argparse.Namespace) -> None:
+    """The part `storming`."""
+    cards = {"STRIPE_SECRET_KEY": SECRET_KEY, "STRIPE_WEBHOOK_SECRET": storming.SECRET}
+    with StandIn() as stand_in, database(sqlite=False) as (folder, url):
+        environment = cards | {"STRIPE_API_URL": stand_in.address}
+        with fleet(folder, url, options.servers, environment) as running:
+            told, problems = asyncio.run(storming.storm(running, options.events, options.seed))
+            print(f"{options.servers} servers: {told}.")
+            if problems:
+                raise RuntimeError("\n".join(problems))
+
+
 def conclude(running: Fleet, problems: list[str]) -> None:
     """Lets the command have its say too. Raises RuntimeError where something is wrong."""
     print(running.reconcile())
@@ -98,6 +110,11 @@ def main() -> None:
     part.set_defaults(run=retry)
     part.add_argument("--servers", type=int, default=4)
     part.add_argument("--keys", type=int, default=10_000)
+    part.add_argument("--seed", type=int, default=1)
+    part = parts.add_parser("storming")
+    part.set_defaults(run=storm)
+    part.add_argument("--servers", type=int, default=4)
+    part.add_argument("--events", type=int, default=5_000)
     part.add_argument("--seed", type=int, default=1)
     part = parts.add_parser("killing")
     part.set_defaults(run=kill)

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
 from benchmarks.trust.warm import Nursery, WarmServer
+from sqlalchemy import text
 from tests.serving import Server
 
 from skyhook.billing.reconciliation import reconcile

@@ -1,4 +1,4 @@
-"""Whatever happens at Stripe, and however its events come, an instance ends where one does that got them in order."""
+"""However Stripe's events come, an instance ends where one does that got each of them once and in order."""
 
 from __future__ import annotations
 

@@ -5,9 +5,14 @@ Each check reads a table once, from its beginning to its end: of millions of row
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from itertools import chain
+
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from skyhook.database import Database
 from skyhook.ledger import audit
 from skyhook.usage import rollups
 
@@ -30,18 +35,33 @@ _CHECKS = {
         LEFT JOIN usage_events e ON e.id = r.usage_event_id WHERE e.id IS NULL
     """,
 }
-_SORTED_IN_MEMORY = "SET LOCAL work_mem = '256MB'"
-"""PostgreSQL's 4 MB would write a million groups to disk and sort them there."""
+_IN_MEMORY = ("SET LOCAL work_mem = '256MB'", "SET LOCAL enable_sort = off", "SET LOCAL jit = off")
+"""How PostgreSQL adds up millions of rows in memory. It would sort them on disk, which takes twice as long: it has
+4 MB, and takes each event for one of a hundred meters."""
 
 
 async def reconcile(session: AsyncSession) -> list[str]:
     """What is wrong, one sentence each; empty where all is whole. Reads everything: for maintenance."""
-    if session.get_bind().dialect.name == "postgresql":
-        await session.execute(text(_SORTED_IN_MEMORY))
-    findings = await audit.verify(session) + await rollups.verify(session)
+    return await audit.verify(session) + await rollups.verify(session) + await _charges(session)
+
+
+async def reconcile_side_by_side(database: Database) -> list[str]:
+    """The same in less time: each part has a session of its own, so that no part waits for another."""
+    parts = (audit.verify, rollups.verify_hours, rollups.verify_days, _charges)
+    return list(chain(*await asyncio.gather(*(_alone(database, part) for part in parts))))
+
+
+async def _alone(database: Database, part: Callable[[AsyncSession], Awaitable[list[str]]]) -> list[str]:
+    async with database.read() as session:
+        for setting in () if database.is_sqlite else _IN_MEMORY:
+            await session.execute(text(setting))
+        return await part(session)
+
+
+async def _charges(session: AsyncSession) -> list[str]:
+    findings = []
     for sentence, query in _CHECKS.items():
         for row in await session.execute(text(query)):
-            findings.append(
-                f"{sentence}: {', '.join(f'{name} {value}' for name, value in row._mapping.items())}"
-            )
+            told = ", ".join(f"{name} {value}" for name, value in row._mapping.items())
+            findings.append(f"{sentence}: {told}")
     return findings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,11 +50,7 @@ async def differences(database: Database, gateway: Gateway) -> list[str]:
         every = (await session.scalars(select(Payment))).all()
     ours = {str(payment.id): payment for payment in every}
     since = int(min((one.created_at for one in every), default=datetime.now(UTC)).timestamp()) - 86_400
-    theirs: dict[str, Any] = {}
-    params: Any = {"created": {"gte": since}, "limit": 100, "expand": ["data.latest_charge"]}
-    for intent in gateway.client.v1.payment_intents.list(params).auto_paging_iter():
-        if intent.status == "succeeded" and (name := intent.metadata.to_dict().get("payment")):
-            theirs[name] = intent
+    theirs = await asyncio.to_thread(_paid_since, gateway, since)
     found = []
     for name, intent in theirs.items():
         payment = ours.pop(name, None)
@@ -76,3 +73,13 @@ async def differences(database: Database, gateway: Gateway) -> list[str]:
         if payment.state == PaymentState.PAID
     ]
     return found
+
+
+def _paid_since(gateway: Gateway, since: int) -> dict[str, Any]:
+    """Stripe's payment intents that were paid, by the payment that they name."""
+    params: Any = {"created": {"gte": since}, "limit": 100, "expand": ["data.latest_charge"]}
+    return {
+        name: intent
+        for intent in gateway.client.v1.payment_intents.list(params).auto_paging_iter()
+        if intent.status == "succeeded" and (name := intent.metadata.to_dict().get("payment"))
+    }
