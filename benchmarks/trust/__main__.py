@@ -55,8 +55,8 @@ def hammer(options: argparse.Namespace) -> None:
         print(
             f"{options.servers} servers: {sum(tally.served.values()):,} calls served "
             f"({min(tally.served.values()):,} to {max(tally.served.values()):,} by a server), "
-            f"{sum(tally.refused.values()):,} refused; ${tally.charged / 1e9:.3f} spent. In {tally.samples:,} "
-            f"samples of the ledger at least ${tally.least / 1e9:.3f} was available."
+            f"{sum(tally.refused.values()):,} refused; ${tally.charged / 1e9:.3f} spent. In "
+            f"{tally.samples:,} samples of the ledger at least ${tally.least / 1e9:.3f} was available."
         )
         conclude(running, problems)
 

@@ -1,4 +1,4 @@
-"""Eight servers spend one organization's credit until they are refused, while it is topped up now and then."""
+"""Eight servers spend one organization's credit until they are refused; now and then it is topped up."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Servers killed with -9 at random moments, over and over, while calls, streams and jobs go on.
 
-Each run lets the load go on for a random time, kills some of the servers, looks at the books as the crash left
-them, starts the servers again, and sends everything that was not answered again under the same keys. Holds of dead
-processes must be gone when their leases and a sweep are over; nothing is done to help them.
+Each run lets the load go on for a random time, kills one server or all, looks at the books as the crash left
+them, starts what was killed again, and sends all that was not answered again under the same keys. What dead
+processes hold must be gone when their leases and a sweep are over; nothing is done to help them.
 """
 
 from __future__ import annotations
@@ -264,7 +264,7 @@ class Crash:
         """After the last run: every job has ended, and nothing is held when the servers have stopped."""
         deadline = time.monotonic() + JOBS_END_S
         running = "SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'running')"
-        while await one(self.database, running) and time.monotonic() < deadline:
+        while await one(self.database, running) and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.5)
         await asyncio.sleep(BACK_S)
         problems = await self._books("at the end") + await self._settled()
@@ -279,7 +279,7 @@ class Crash:
 
 
 async def kill_over_and_over(fleet: Fleet, runs: int, seed: int, log: Path) -> tuple[Crash, list[Run]]:
-    """So many runs; each is written to `log` as it ends, so that what was done is known if this is cut off."""
+    """So many runs; each is written to `log` as it ends, so that they count if this is cut off."""
     crash, done = Crash(fleet, random.Random(seed)), list[Run]()  # noqa: S311
     async with crash.database.read() as session:
         organization = (await session.scalars(select(Organization.id))).one()

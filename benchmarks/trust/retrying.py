@@ -1,4 +1,4 @@
-"""Ten thousand idempotency keys, each sent several times: at once, later, and with the line cut amid the answer."""
+"""Idempotency keys that are sent several times: at once, later, and with the line cut amid the answer."""
 
 from __future__ import annotations
 
@@ -92,7 +92,8 @@ async def _judge(database: Database, seen: Keys) -> list[str]:
     events = await one(database, "SELECT COUNT(*) FROM usage_events")
     records = await one(
         database,
-        "SELECT COUNT(DISTINCT e.id) FROM idempotency_records r JOIN usage_events e ON e.id = r.usage_event_id",
+        "SELECT COUNT(DISTINCT e.id) FROM idempotency_records r "
+        "JOIN usage_events e ON e.id = r.usage_event_id",
     )
     spent = await one(database, "SELECT balance FROM ledger_accounts WHERE kind = 'credit_spent'")
     if not keys == events == records or spent != keys * WORD:

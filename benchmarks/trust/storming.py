@@ -1,5 +1,4 @@
-"""Thousands of Stripe's events, shuffled and repeated, applied by several servers; beside it a twin that gets each
-once and in order."""
+"""Stripe's events, shuffled and repeated, applied by several servers; a twin gets each once and in order."""
 
 from __future__ import annotations
 
@@ -132,8 +131,8 @@ async def storm(fleet: Fleet, events: int, seed: int) -> tuple[str, list[str]]:
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in weather.kinds.most_common())
     return (
         f"{len(weather.events):,} events of {len(weather.begun):,} payments ({kinds}), sent "
-        f"{len(sent):,} times in any order, were applied in {took:.0f} s; {len(states[0]):,} balances, payments, "
-        f"reversals and settings compared"
+        f"{len(sent):,} times in any order, were applied in {took:.0f} s; {len(states[0]):,} balances, "
+        "payments, reversals and settings are compared"
     ), problems
 
 
