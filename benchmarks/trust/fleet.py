@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.trust.warm import Nursery, WarmServer
 from sqlalchemy import text
 from tests.serving import Server
 
@@ -30,11 +30,14 @@ class Fleet:
         shared = {"SKYHOOK_SECRET": secrets.token_hex(32), **(environment or {})}
         self.url = url
         self.servers = [
-            Server(folder / f"server-{number}", database_url=url, environment=dict(shared))
+            WarmServer(folder / f"server-{number}", database_url=url, environment=dict(shared))
             for number in range(count)
         ]
         for server in self.servers:
             server.data.mkdir(parents=True)
+        self.nursery = Nursery(self.first.variables())
+        for server in self.servers:
+            server.nursery = self.nursery
 
     @property
     def first(self) -> Server:
@@ -49,7 +52,7 @@ class Fleet:
     def start(self, servers: Sequence[Server] | None = None) -> None:
         """Starts servers, all if none are named, a few at a time."""
         with ThreadPoolExecutor(STARTS_AT_ONCE) as threads:
-            list(threads.map(Server.start, self.servers if servers is None else servers))
+            list(threads.map(lambda server: server.start(), self.servers if servers is None else servers))
 
     def stop(self) -> None:
         """Ends those that run, as an operator does."""
@@ -65,13 +68,14 @@ class Fleet:
 def fleet(folder: Path, url: str, count: int, environment: dict[str, str] | None = None) -> Iterator[Fleet]:
     """Running servers over a new database, whose processes end with the block."""
     running = Fleet(folder, url, count, environment)
-    running.first.prepare()
     try:
+        running.first.prepare()
         running.start()
         yield running
     finally:
         for server in running.servers:
             end(server)
+        running.nursery.close()
 
 
 def end(server: Server) -> None:
@@ -92,15 +96,6 @@ def children(server: Server) -> list[int]:
         return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
     except OSError:
         return []
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process runs still."""
-    try:
-        os.kill(pid, 0)
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
 
 
 async def one(database: Database, query: str, **values: Any) -> Any:

@@ -1,8 +1,8 @@
 """Servers killed with -9 at random moments, over and over, while calls, streams and jobs go on.
 
-Each run lets the load go on for a random time, kills some of the servers, looks at the books as the crash left
-them, starts the servers again, and sends everything that was not answered again under the same keys. Holds of dead
-processes must be gone when their leases and a sweep are over; nothing is done to help them.
+Each run lets the load go on for a random time, kills one server or all, looks at the books as the crash left
+them, starts what was killed again, and sends all that was not answered again under the same keys. What dead
+processes hold must be gone when their leases and a sweep are over; nothing is done to help them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from benchmarks.trust.fleet import Fleet, children, differences, is_alive, one, unbalanced
+from benchmarks.trust.fleet import Fleet, children, differences, one, unbalanced
+from benchmarks.trust.warm import is_alive
 from benchmarks.trust.wire import Line, code_of
 from sqlalchemy import func, select, text
 from tests.serving import Server
@@ -35,6 +36,8 @@ CREDIT = 10**15
 ANSWERS, STREAMS, JOBS = 12, 4, 1
 """Callers of each kind to each server."""
 LOAD_S = (0.1, 2.0)
+ALL = 0.3
+"""The share of runs in which every server is killed; else one is, and the others go on."""
 STARTING = 0.1
 """The share of kills that come while the server starts."""
 SLACK_S = 15
@@ -103,7 +106,8 @@ class Crash:
         """Load, kill, look, start, retry, look again."""
         seen, problems = self.seen, list[str]()
         before = self._told()
-        dead = self.dice.sample(self.fleet.servers, self.dice.randint(1, len(self.fleet.servers)))
+        everybody = len(self.fleet.servers)
+        dead = self.dice.sample(self.fleet.servers, everybody if self.dice.random() < ALL else 1)
         while_starting = self.dice.random() < STARTING
         load_s = self.dice.uniform(*LOAD_S)
         load = [asyncio.create_task(task) for server in self.fleet.servers for task in self._callers(server)]
@@ -260,7 +264,7 @@ class Crash:
         """After the last run: every job has ended, and nothing is held when the servers have stopped."""
         deadline = time.monotonic() + JOBS_END_S
         running = "SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'running')"
-        while await one(self.database, running) and time.monotonic() < deadline:
+        while await one(self.database, running) and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.5)
         await asyncio.sleep(BACK_S)
         problems = await self._books("at the end") + await self._settled()
@@ -275,7 +279,7 @@ class Crash:
 
 
 async def kill_over_and_over(fleet: Fleet, runs: int, seed: int, log: Path) -> tuple[Crash, list[Run]]:
-    """So many runs; each is written to `log` as it ends, so that what was done is known if this is cut off."""
+    """So many runs; each is written to `log` as it ends, so that they count if this is cut off."""
     crash, done = Crash(fleet, random.Random(seed)), list[Run]()  # noqa: S311
     async with crash.database.read() as session:
         organization = (await session.scalars(select(Organization.id))).one()

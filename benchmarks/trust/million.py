@@ -1,6 +1,6 @@
 """A database with a million usage events, written through the real tables and their triggers.
 
-Roll-ups by hour are added up here, in Python, so that what is compared later was not computed by what compares.
+Roll-ups by hour are added up here, in Python: what is compared later was not computed by what compares.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Customer:
 
 
 async def fill(database: Database, events: int) -> None:
-    """Writes that many events of the last days, each paid by a transfer of its own: the most that there can be."""
+    """Writes that many events of the last days, each paid by a transfer of its own: the most there can be."""
     customers = [await _customer(database) for _ in range(ORGANIZATIONS)]
     hours: dict[tuple[Any, ...], list[int]] = {}
     for batch in _batches(events, customers, hours):
@@ -89,8 +89,8 @@ def _batches(
         quantities = {f"{plugin}.input": [given, given * 100], f"{plugin}.output": [written, written * 400]}
         cost, transfer = given * 100 + written * 400, id_at(at)
         event = (
-            id_at(at), customer.id, key, None, plugin, operation, model, quantities, cost, "completed", at, 20,
-            transfer,
+            id_at(at), customer.id, key, None, plugin, operation, model, quantities, cost, "completed",
+            at, 20, transfer,
         )  # fmt: skip
         entry = (
             id_at(at), transfer, 0, customer.accounts.funded, customer.accounts.spent,

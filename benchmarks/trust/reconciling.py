@@ -36,8 +36,8 @@ DIFFERENCES = {
         "(SELECT organization_id, hour, operation, key_id, meter FROM usage_hours WHERE meter <> '' LIMIT 1)"
     ),
     "a day is off by one": (
-        "UPDATE usage_days SET quantity = quantity - 1 WHERE (organization_id, day, operation, key_id, meter) = "
-        "(SELECT organization_id, day, operation, key_id, meter FROM usage_days WHERE meter <> '' LIMIT 1)"
+        "UPDATE usage_days SET quantity = quantity - 1 "
+        "WHERE (organization_id, day, operation, key_id, meter) = (SELECT organization_id, day, operation, key_id, meter FROM usage_days WHERE meter <> '' LIMIT 1)"
     ),
     "a transfer is missing": (
         "DELETE FROM ledger_entries WHERE id = (SELECT id FROM ledger_entries WHERE reference = 'usage' "

@@ -251,6 +251,18 @@ def refund(store: Store, asked: Object) -> Object:
     return made
 
 
+def fail_refund(store: Store, refund_id: str) -> Object:
+    """The card's bank did not take a refund: the money is back with the account."""
+    made = store.get("refund", refund_id)
+    charge = store.get("charge", made["charge"])
+    charge["amount_refunded"] -= made["amount"]
+    charge["refunded"] = False
+    made["status"] = "failed"
+    store.emit("refund.updated", made)
+    store.emit("refund.failed", made)
+    return made
+
+
 def open_dispute(store: Store, charge_id: str, reason: str = "fraudulent") -> Object:
     """The owner of a card wants the money of a charge back."""
     charge = store.get("charge", charge_id)

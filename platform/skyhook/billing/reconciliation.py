@@ -1,13 +1,18 @@
 """Proof that what was used, what was charged and what the ledger says are one and the same.
 
-Each check reads a table once, from its beginning to its end: of millions of rows an index has nothing to offer.
+Each check reads its tables once, from beginning to end: an index has nothing to offer here.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from itertools import chain
+
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from skyhook.database import Database
 from skyhook.ledger import audit
 from skyhook.usage import rollups
 
@@ -40,18 +45,39 @@ _CHECKS = {
         LEFT JOIN usage_events e ON e.id = r.usage_event_id WHERE e.id IS NULL
     """,
 }
-_SORTED_IN_MEMORY = "SET LOCAL work_mem = '256MB'"
-"""PostgreSQL's 4 MB would write a million groups to disk and sort them there."""
+_SETTINGS = {
+    "work_mem": "'256MB'",
+    "enable_sort": "off",
+    "jit": "off",
+    "parallel_setup_cost": "0",
+    "parallel_tuple_cost": "0",
+}
+"""How PostgreSQL adds up millions of rows in memory and on several cores. By itself it sorts them on disk, in
+twice the time: it takes each event for one of a hundred meters."""
 
 
 async def reconcile(session: AsyncSession) -> list[str]:
     """What is wrong, one sentence each; empty where all is whole. Reads everything: for maintenance."""
-    if session.get_bind().dialect.name == "postgresql":
-        await session.execute(text(_SORTED_IN_MEMORY))
-    findings = await audit.verify(session) + await rollups.verify(session)
+    return await audit.verify(session) + await rollups.verify(session) + await _charges(session)
+
+
+async def reconcile_side_by_side(database: Database) -> list[str]:
+    """The same in less time: each part has a session of its own, so that no part waits for another."""
+    parts = (audit.verify, rollups.verify_hours, rollups.verify_days, _charges)
+    return list(chain(*await asyncio.gather(*(_alone(database, part) for part in parts))))
+
+
+async def _alone(database: Database, part: Callable[[AsyncSession], Awaitable[list[str]]]) -> list[str]:
+    async with database.read() as session:
+        for name, value in () if database.is_sqlite else _SETTINGS.items():
+            await session.execute(text(f"SET LOCAL {name} = {value}"))
+        return await part(session)
+
+
+async def _charges(session: AsyncSession) -> list[str]:
+    findings = []
     for sentence, query in _CHECKS.items():
         for row in await session.execute(text(query)):
-            findings.append(
-                f"{sentence}: {', '.join(f'{name} {value}' for name, value in row._mapping.items())}"
-            )
+            told = ", ".join(f"{name} {value}" for name, value in row._mapping.items())
+            findings.append(f"{sentence}: {told}")
     return findings

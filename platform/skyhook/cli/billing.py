@@ -8,8 +8,9 @@ from uuid import UUID
 
 import click
 
-from skyhook.billing.reconciliation import reconcile as reconcile_ledger
+from skyhook.billing.reconciliation import reconcile_side_by_side
 from skyhook.cli.run import with_services
+from skyhook.database import Database
 from skyhook.payments.checkup import checkup, checkup_of_meters, differences
 from skyhook.payments.plan_checkup import plan_checkup, plan_differences
 from skyhook.payments.reconciliation import verify as verify_payments
@@ -51,12 +52,16 @@ def reconcile() -> None:
     """Compare usage, the ledger and Stripe; print every difference and exit with 1 if there is one."""
 
     async def work(services: Services) -> list[str]:
-        async with services.database.read() as session:
-            findings = await reconcile_ledger(session) + await verify_payments(session)
-        if services.payments.are_taken:
-            findings += await differences(services.database, services.payments.gateway)
-            findings += await plan_differences(services.database, services.payments.gateway)
-        return findings
+        database, payments = services.database, services.payments
+        parts = [reconcile_side_by_side(database), payments_here(database)]
+        if payments.are_taken:
+            parts.append(differences(database, payments.gateway))
+            parts.append(plan_differences(database, payments.gateway))
+        return [finding for findings in await asyncio.gather(*parts) for finding in findings]
+
+    async def payments_here(database: Database) -> list[str]:
+        async with database.read() as session:
+            return await verify_payments(session)
 
     findings = with_services(work)
     for finding in findings:

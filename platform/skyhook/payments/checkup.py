@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -77,12 +77,7 @@ async def differences(database: Database, gateway: Gateway) -> list[str]:
     ours = {str(payment.id): payment for payment in every}
     named = {one.intent: str(one.id) for one in every if one.kind == PaymentKind.SUBSCRIPTION}
     since = int(min((one.created_at for one in every), default=datetime.now(UTC)).timestamp()) - 86_400
-    theirs: dict[str, Any] = {}
-    params: Any = {"created": {"gte": since}, "limit": 100, "expand": ["data.latest_charge"]}
-    for intent in gateway.client.v1.payment_intents.list(params).auto_paging_iter():
-        name = intent.metadata.to_dict().get("payment") or named.get(intent.id)
-        if intent.status == "succeeded" and name:
-            theirs[name] = intent
+    theirs = await asyncio.to_thread(_paid_since, gateway, since, named)
     found = []
     for name, intent in theirs.items():
         payment = ours.pop(name, None)
@@ -104,3 +99,14 @@ async def differences(database: Database, gateway: Gateway) -> list[str]:
         if payment.state == PaymentState.PAID and (payment.intent or payment.kind != PaymentKind.SUBSCRIPTION)
     ]
     return found
+
+
+def _paid_since(gateway: Gateway, since: int, of_plans: Mapping[str | None, str]) -> dict[str, Any]:
+    """Stripe's payment intents that were paid, by our payment: they name it, but for those of plans."""
+    params: Any = {"created": {"gte": since}, "limit": 100, "expand": ["data.latest_charge"]}
+    return {
+        name: intent
+        for intent in gateway.client.v1.payment_intents.list(params).auto_paging_iter()
+        if intent.status == "succeeded"
+        and (name := intent.metadata.to_dict().get("payment") or of_plans.get(intent.id))
+    }

@@ -1,7 +1,7 @@
 """What becomes of payments: each function applies one fact in the caller's unit of work, in any order.
 
-A payment and its reversals find each other by Stripe's payment intent, whichever is told of first. Both sides
-take the intent's lock before they look for the other: else neither might see what the other has yet to commit.
+A payment and its reversals find each other by Stripe's payment intent, whichever is told of first. Both take
+the intent's lock before they look for the other: else neither might see what the other has yet to commit.
 """
 
 from __future__ import annotations
