@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import select
-from tests.payments.conftest import apply_events, cents_of
+from tests.payments.conftest import apply_events, cents_of, mail_of
 from tests.stripe import cards
 from tests.stripe import payments as theirs
 from tests.stripe.payments import shown
@@ -91,6 +92,31 @@ async def grants_of(database: Database, caller: Caller) -> list[tuple[str, int]]
     """Why credit was given, and how many cents of it are left, oldest first."""
     found = await Billing(database).grants(caller.organization_id, 100)
     return [(one.reference, one.remaining // 10_000_000) for one in sorted(found, key=lambda one: one.id)]
+
+
+async def test_tax_is_added_to_each_month_and_goes_back_with_its_money(
+    configuration: Configuration, stand_in: StandIn, caller: Caller, database: Database
+) -> None:
+    stand_in.store.tax_rates["DE"] = 1_900
+    configuration = replace(configuration, stripe_tax=True)
+    payments = Payments(database, configuration, mail_of(configuration))
+    subscriptions = Subscriptions(database, payments)
+    url = await subscriptions.start(caller, "starter")
+    stand_in.pay(url.rpartition("/")[2], cards.VISA, country="DE")
+    await apply_events(payments, stand_in)
+    stand_in.turn_clock(days=32)
+    await apply_events(payments, stand_in)
+    assert [(one.amount, one.tax) for one in await payments.payments(caller, 10)] == [(2_000, 380)] * 2
+    await whole(database, payments)
+    (latest, _) = await payments.payments(caller, 10)
+    back = await payments.refund(latest.id, 1_190)
+    assert (back.taken_back, back.taken_back_tax) == (1_000, 190)
+    assert await grants_of(database, caller) == [
+        ("included in Starter", 2_500),
+        ("included in Starter", 1_250),
+    ]
+    await whole(database, payments)
+    await payments.close()
 
 
 @pytest.mark.parametrize("copies", [1, 3])

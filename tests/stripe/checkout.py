@@ -76,14 +76,9 @@ def _add_tax(store: Store, session: Object, country: str) -> None:
     if not address:
         raise invalid("An address is needed to tell the tax.")
     store.get("customer", session["customer"])["address"] = address
-    tax = tax_of(store, session["amount_subtotal"], address["country"])
+    tax = store.tax_of(session["amount_subtotal"], address["country"])
     session["total_details"]["amount_tax"] = tax
     session["amount_total"] = session["amount_subtotal"] + tax
-
-
-def tax_of(store: Store, amount: int, country: str) -> int:
-    """The tax on an amount in a country."""
-    return round(amount * store.tax_rates.get(country, 0) / 10_000)
 
 
 def calculate_tax(store: Store, asked: Object) -> Object:
@@ -96,7 +91,7 @@ def calculate_tax(store: Store, asked: Object) -> Object:
             code="customer_tax_location_invalid",
         )
     amount = sum(payments.whole(line, "amount") for line in asked["line_items"])
-    tax = tax_of(store, amount, address["country"])
+    tax = store.tax_of(amount, address["country"])
     return store.add(
         "tax.calculation", "taxcalc_", amount_total=amount + tax, tax_amount_exclusive=tax,
         tax_amount_inclusive=0, currency=payments.currency_of(asked), customer=asked["customer"],
@@ -200,6 +195,7 @@ def _subscribe(store: Store, session: Object, method: Object) -> None:
     asked = {
         "customer": session["customer"],
         "items": [{"price": line["price"]["id"]} for line in session["_lines"]],
+        "automatic_tax": {"enabled": "true" if session["_taxed"] else "false"},
         "metadata": session["_subscription"].get("metadata"),
     }
     subscription = subscriptions.create(store, asked, method["id"])

@@ -40,6 +40,10 @@ class Store:
         """Moves the account's time on."""
         self._ahead += seconds
 
+    def tax_of(self, amount: int, country: str) -> int:
+        """The tax on an amount in a country."""
+        return round(amount * self.tax_rates.get(country, 0) / 10_000)
+
     def token(self, prefix: str, length: int = 24) -> str:
         """A new id."""
         return prefix + "".join(self._random.choices(_LETTERS, k=length))

@@ -56,6 +56,7 @@ def create(store: Store, asked: Object, method: str | None = None) -> Object:
         latest_invoice=None,
         billing_cycle_anchor=now,
         start_date=now,
+        automatic_tax={"enabled": true((asked.get("automatic_tax") or {}).get("enabled"))},
         metadata=asked.get("metadata") or {},
     )
     subscription["items"] = {
@@ -101,7 +102,8 @@ def _line(price: Object, start: int, end: int, amount: int | None = None, text: 
 
 
 def _invoice(store: Store, subscription: Object, reason: str, lines: list[Object]) -> Object:
-    total = sum(line["amount"] for line in lines)
+    subtotal = sum(line["amount"] for line in lines)
+    total = subtotal + _tax_of(store, subscription, subtotal)
     invoice = store.add(
         "invoice",
         "in_",
@@ -109,8 +111,9 @@ def _invoice(store: Store, subscription: Object, reason: str, lines: list[Object
         status="open",
         billing_reason=reason,
         currency="usd",
-        subtotal=total,
+        subtotal=subtotal,
         total=total,
+        total_excluding_tax=subtotal,
         amount_due=max(total, 0),
         amount_paid=0,
         amount_remaining=max(total, 0),
@@ -135,6 +138,13 @@ def _invoice(store: Store, subscription: Object, reason: str, lines: list[Object
     store.emit("invoice.created", invoice)
     store.emit("invoice.finalized", invoice)
     return invoice
+
+
+def _tax_of(store: Store, subscription: Object, cents: int) -> int:
+    address = store.get("customer", subscription["customer"])["address"]
+    if not subscription["automatic_tax"]["enabled"] or not address:
+        return 0
+    return store.tax_of(cents, address["country"])
 
 
 def _pay(store: Store, subscription: Object, invoice: Object) -> None:

@@ -31,6 +31,15 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
+TAXED: Mapping[str, Any] = {
+    "automatic_tax": {"enabled": True},
+    "tax_id_collection": {"enabled": True},
+    "customer_update": {"address": "auto", "name": "auto"},
+    "billing_address_collection": "required",
+}
+"""What a page to pay on asks and adds where Stripe Tax is on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """A saved card, as far as people may see it."""
@@ -119,7 +128,7 @@ class Gateway:
         params: Any = {"name": name, "metadata": {"organization": str(organization_id)}}
         if email:
             params["email"] = email
-        options = _once(f"customer-{organization_id}")
+        options = once(f"customer-{organization_id}")
         made = await self._ask(lambda: self.client.v1.customers.create(params, options))
         return made.id
 
@@ -150,13 +159,8 @@ class Gateway:
         }
         if self.with_tax:
             params["line_items"][0]["price_data"]["tax_behavior"] = "exclusive"
-            params |= {
-                "automatic_tax": {"enabled": True},
-                "tax_id_collection": {"enabled": True},
-                "customer_update": {"address": "auto", "name": "auto"},
-                "billing_address_collection": "required",
-            }
-        made = await self._ask(lambda: self.client.v1.checkout.sessions.create(params, _once(key)))
+            params |= TAXED
+        made = await self._ask(lambda: self.client.v1.checkout.sessions.create(params, once(key)))
         return Page(made.id, made.url or success)
 
     async def portal(self, customer: str, back: str) -> str:
@@ -184,7 +188,7 @@ class Gateway:
         """What is added to a payment of so many cents, by the address that Stripe has of the customer."""
         line = {"amount": cents, "reference": "Skyhook credit", "tax_behavior": "exclusive"}
         params: Any = {"currency": "usd", "customer": customer, "line_items": [line]}
-        made = await self._ask(lambda: self.client.v1.tax.calculations.create(params, _once(key)))
+        made = await self._ask(lambda: self.client.v1.tax.calculations.create(params, once(key)))
         return Tax(made.id or "", made.tax_amount_exclusive)
 
     async def charge(
@@ -213,7 +217,7 @@ class Gateway:
         }
         if calculation is not None:
             params["hooks"] = {"inputs": {"tax": {"calculation": calculation}}}
-        made = await self._ask(lambda: self.client.v1.payment_intents.create(params, _once(key)))
+        made = await self._ask(lambda: self.client.v1.payment_intents.create(params, once(key)))
         if made.status != "succeeded":
             raise CardDeclined("The card's bank wants to ask its owner. Pay on Stripe's page instead.")
         return made.id
@@ -241,7 +245,7 @@ class Gateway:
     async def refund(self, intent: str, cents: int, *, key: str) -> tuple[str, int]:
         """Gives a part of a payment back to its card; the refund's id and cents. Raises RefundExceeds."""
         params: Any = {"payment_intent": intent, "amount": cents}
-        made = await self._ask(lambda: self.client.v1.refunds.create(params, _once(key)))
+        made = await self._ask(lambda: self.client.v1.refunds.create(params, once(key)))
         return made.id, made.amount
 
     async def report_usage(self, event: str, customer: str, quantity: int, at: datetime, *, key: str) -> None:
@@ -293,7 +297,7 @@ class Gateway:
             ) from error
 
 
-def _once(key: str) -> Any:
+def once(key: str) -> Any:
     return {"idempotency_key": key}
 
 

@@ -56,9 +56,12 @@ async def apply_invoice_paid(
     invoice: str,
     intent: str | None,
     cents: int,
+    tax: int,
     at: datetime,
 ) -> Payment:
-    """A subscription's invoice was paid. Its included credit was added before; it adds no paid credit.
+    """A subscription's invoice was paid, `tax` of the cents among it; it adds no paid credit.
+
+    Its included credit was added before.
 
     The caller makes sure that this happens once for each invoice.
     """
@@ -66,7 +69,7 @@ async def apply_invoice_paid(
         await _lock_intent(session, intent)
     payment = Payment(
         id=new_id(), organization_id=organization_id, kind=PaymentKind.SUBSCRIPTION,
-        state=PaymentState.PAID, amount=cents, taken_back=0, intent=intent, invoice=invoice,
+        state=PaymentState.PAID, amount=cents - tax, tax=tax, taken_back=0, intent=intent, invoice=invoice,
         created_at=at, ended_at=at,
     )  # fmt: skip
     session.add(payment)

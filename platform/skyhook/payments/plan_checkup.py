@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -32,7 +33,9 @@ async def plan_differences(database: Database, gateway: Gateway) -> list[str]:
         prices = set(await session.scalars(select(PlanPrice.stripe_id)))
         first = await session.scalar(select(PlanPrice.created_at).order_by(PlanPrice.created_at).limit(1))
         rows = await session.execute(
-            select(Payment.invoice, Payment.amount).where(Payment.kind == PaymentKind.SUBSCRIPTION)
+            select(Payment.invoice, Payment.amount + Payment.tax).where(
+                Payment.kind == PaymentKind.SUBSCRIPTION
+            )
         )
         ours = dict(rows.all())
     if not prices:
@@ -40,8 +43,8 @@ async def plan_differences(database: Database, gateway: Gateway) -> list[str]:
     since = int((first or datetime.now(UTC)).timestamp()) - 86_400
     asked: Any = {"status": "paid", "created": {"gte": since}, "limit": 100}
     found = []
-    for one in gateway.client.v1.invoices.list(asked).auto_paging_iter():
-        invoice = invoice_of(one)
+    paid = await asyncio.to_thread(lambda: list(gateway.client.v1.invoices.list(asked).auto_paging_iter()))
+    for invoice in map(invoice_of, paid):
         if invoice.cents == 0 or not any(line.price in prices for line in invoice.lines):
             continue
         amount = ours.pop(invoice.id, None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from skyhook.payments.gateway import Gateway, Page, _once
+from skyhook.payments.gateway import TAXED, Gateway, Page, once
 from skyhook.payments.plan_models import SubscriptionState
 
 INVOICES = 20
@@ -61,7 +61,9 @@ class SeenInvoice:
     subscription: str | None
     created: datetime
     cents: int
-    """What was paid by card."""
+    """What was paid by card, tax included."""
+    tax: int
+    """Of these, the tax."""
     lines: Sequence[SeenLine]
 
 
@@ -89,18 +91,19 @@ class PlanGateway(Gateway):
                     return found, one.id
             if found is None:
                 new: Any = {"name": title, "metadata": {"plan": name}}
-                found = v1.products.create(new, _once(f"plan-product-{name}")).id
+                found = v1.products.create(new, once(f"plan-product-{name}")).id
             price: Any = {
                 "product": found,
                 "currency": "usd",
                 "unit_amount": cents,
+                "tax_behavior": "exclusive",
                 "recurring": {"interval": "month"},
                 "nickname": title,
                 "lookup_key": lookup_key,
                 "transfer_lookup_key": True,
                 "metadata": {"plan": name},
             }
-            return found, v1.prices.create(price, _once(f"plan-price-{name}-{found}-{cents}-{title}")).id
+            return found, v1.prices.create(price, once(f"plan-price-{name}-{found}-{cents}-{title}")).id
 
         return await self._ask(ask)
 
@@ -121,7 +124,9 @@ class PlanGateway(Gateway):
             "success_url": success,
             "cancel_url": cancel,
         }
-        made = await self._ask(lambda: self.client.v1.checkout.sessions.create(params, _once(key)))
+        if self.with_tax:
+            params |= TAXED
+        made = await self._ask(lambda: self.client.v1.checkout.sessions.create(params, once(key)))
         return Page(made.id, made.url or success)
 
     async def close_page(self, session: str) -> bool:
@@ -179,16 +184,16 @@ class PlanGateway(Gateway):
         }
         if is_at_once:
             params["payment_behavior"] = "error_if_incomplete"
-        await self._ask(lambda: self.client.v1.subscriptions.update(subscription, params, _once(key)))
+        await self._ask(lambda: self.client.v1.subscriptions.update(subscription, params, once(key)))
 
     async def set_cancel(self, subscription: str, *, is_canceled: bool, key: str) -> None:
         """Lets a subscription end with its period, or go on."""
         params: Any = {"cancel_at_period_end": is_canceled}
-        await self._ask(lambda: self.client.v1.subscriptions.update(subscription, params, _once(key)))
+        await self._ask(lambda: self.client.v1.subscriptions.update(subscription, params, once(key)))
 
     async def end(self, subscription: str, *, key: str) -> None:
         """Ends a subscription now."""
-        await self._ask(lambda: self.client.v1.subscriptions.cancel(subscription, {}, _once(key)))
+        await self._ask(lambda: self.client.v1.subscriptions.cancel(subscription, {}, once(key)))
 
 
 def _subscription(one: Any) -> SeenSubscription:
@@ -221,11 +226,17 @@ def invoice_of(one: Any) -> SeenInvoice:
         subscription=details["subscription"] if details is not None else None,
         created=datetime.fromtimestamp(one["created"], UTC),
         cents=one["amount_paid"],
+        tax=_tax_of(one),
         lines=[
             SeenLine(_price_of(line), line["amount"], datetime.fromtimestamp(line["period"]["end"], UTC))
             for line in one["lines"]["data"]
         ],
     )
+
+
+def _tax_of(one: Any) -> int:
+    untaxed = one["total_excluding_tax"]
+    return 0 if untaxed is None else min(one["total"] - untaxed, one["amount_paid"])
 
 
 def _price_of(line: Any) -> str | None:

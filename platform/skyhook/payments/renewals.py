@@ -196,8 +196,9 @@ async def _record(
         await give_included(session, organization_id, nano, title=title, invoice=invoice.id, until=until)
     if invoice.cents > 0:
         await apply_invoice_paid(
-            session, organization_id, invoice.id, intents.get(invoice.id), invoice.cents, invoice.created
-        )
+            session, organization_id, invoice.id, intents.get(invoice.id), invoice.cents, invoice.tax,
+            invoice.created,
+        )  # fmt: skip
 
 
 def _apply(row: Subscription, seen: Seen, prices: Mapping[str, PlanPrice]) -> dunning.Letter | None:
