@@ -126,9 +126,9 @@ async def test_what_is_issued_never_changes_and_numbers_have_no_gaps(
     clock.turn(days=40)
     await invoices.upkeep.months()
     copied = (
-        "INSERT INTO billing_documents (id, organization_id, kind, year, serial, number, month, net, tax, total, "
-        "paid, content, issued_at) SELECT :id, organization_id, kind, year, :serial, 'X', '2026-01', net, tax, "
-        "total, paid, content, issued_at FROM billing_documents"
+        "INSERT INTO billing_documents (id, organization_id, kind, year, serial, number, month, net, tax, "
+        "total, paid, content, issued_at) SELECT :id, organization_id, kind, year, :serial, 'X', '2026-01', "
+        "net, tax, total, paid, content, issued_at FROM billing_documents"
     )
     for statement, values in (
         ("UPDATE billing_documents SET total = 0", {}),

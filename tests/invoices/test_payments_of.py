@@ -98,8 +98,8 @@ async def test_a_kind_of_payment_that_is_new_is_described_by_its_own_name(
     async with database.write() as session:
         await session.execute(
             text(
-                "INSERT INTO payments (id, organization_id, kind, state, amount, taken_back, created_at, ended_at)"
-                " VALUES (:id, :organization, 'yearly', 'paid', 900, 0, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)"
+                "INSERT INTO payments (id, organization_id, kind, state, amount, taken_back, created_at) "
+                "VALUES (:id, :organization, 'yearly', 'paid', 900, 0, CURRENT_TIMESTAMP)"
             ),
             {"id": new_id().hex, "organization": caller.organization_id.hex},
         )
@@ -190,8 +190,8 @@ async def test_the_database_refuses_a_credit_note_above_its_receipt(
         "issued_at FROM billing_documents WHERE kind = 'receipt'"
     )
     reversal = (
-        "INSERT INTO payment_reversals (stripe_id, intent, amount, undone, is_taken, is_returned, created_at) "
-        "VALUES (:id, 'pi', 1, false, false, false, CURRENT_TIMESTAMP)"
+        "INSERT INTO payment_reversals (stripe_id, intent, amount, undone, is_taken, is_returned, "
+        "created_at) VALUES (:id, 'pi', 1, false, false, false, CURRENT_TIMESTAMP)"
     )
 
     async def add(serial: int, cents: int) -> None:
