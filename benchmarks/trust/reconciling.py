@@ -37,7 +37,8 @@ DIFFERENCES = {
     ),
     "a day is off by one": (
         "UPDATE usage_days SET quantity = quantity - 1 "
-        "WHERE (organization_id, day, operation, key_id, meter) = (SELECT organization_id, day, operation, key_id, meter FROM usage_days WHERE meter <> '' LIMIT 1)"
+        "WHERE (organization_id, day, operation, key_id, meter) = "
+        "(SELECT organization_id, day, operation, key_id, meter FROM usage_days WHERE meter <> '' LIMIT 1)"
     ),
     "a transfer is missing": (
         "DELETE FROM ledger_entries WHERE id = (SELECT id FROM ledger_entries WHERE reference = 'usage' "

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -44,12 +45,25 @@ async def prepare(database: Database, credit: int) -> Payer:
     return Payer(organization, new_id(), None, None)
 
 
+async def least_available(database: Database, organization_id: UUID) -> int:
+    """The least credit that was neither spent nor held, until it is cancelled."""
+    billing, least = Billing(database), 800_000
+    with suppress(asyncio.CancelledError):
+        while True:
+            least = min(least, (await billing.balance(organization_id)).available)
+            await asyncio.sleep(0.01)
+    return least
+
+
 async def test_processes_spend_all_the_credit_and_no_more(postgresql_url: Callable[[], str]) -> None:
     url = postgresql_url()
     database = Database(url)
     payer = await prepare(database, 800_000)
     workers = [start("exhaust", url, payer) for _ in range(5)]
+    watching = asyncio.create_task(least_available(database, payer.organization_id))
     outputs = [await asyncio.to_thread(worker.communicate) for worker in workers]
+    watching.cancel()
+    assert await watching >= 0
     assert [worker.returncode for worker in workers] == [0] * len(workers)
     charged = [sum(figures) for figures in zip(*(map(int, out.split()) for out, _ in outputs), strict=True)]
 

@@ -36,7 +36,7 @@ DIFFERENCES = {
         "a transfer differs from the usage events it paid",
     },
     "UPDATE usage_events SET organization_id = transfer_id": {
-        "usage_hours has +20 units, +2000 nano-dollars and +1 calls beside its events",
+        "usage_hours has +60 units, +6000 nano-dollars and +3 calls beside its events",
         "a transfer differs from the usage events it paid",
     },
     "UPDATE idempotency_records SET usage_event_id = organization_id": {
@@ -57,13 +57,18 @@ async def disagree(database: Database, statement: str) -> None:
 
 @pytest.fixture(autouse=True)
 async def used(billing: Billing, payer: Payer, clock: Clock) -> None:
-    """Three calls of a day that is over."""
+    """Three calls of a day that is over, and one of today."""
+
+    async def call(key: str) -> None:
+        hold = await billing.hold(payer, {"chat.tokens": 20}, None)
+        await billing.settle(served(payer, hold, 20, key=key, at=clock()))
+
     await billing.grant(payer.organization_id, 100_000, reason="start", key="start")
     for number in range(3):
-        hold = await billing.hold(payer, {"chat.tokens": 20}, None)
-        await billing.settle(served(payer, hold, 20, key=f"call {number}", at=clock()))
+        await call(f"call {number}")
     clock.turn(days=2)
     await billing.maintain()
+    await call("today")
 
 
 async def test_books_that_agree_have_no_difference(database: Database) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
 from tests.serving import Server
 
+RANDOM = 'mutation { probeAnswer(behaviour: "random") }'
 BALANCE = "{ viewer { organization { balance { balance } } } }"
 
 
@@ -43,6 +47,23 @@ def test_concurrent_retries_are_charged_once(server: Server) -> None:
         answers = list(pool.map(lambda _: answer(server, key, "same"), range(32)))
     assert {one["data"]["probeAnswer"] for one in answers} == {"same"}
     assert balance(server) == before - 1_000_000
+
+
+def test_calls_whose_line_is_cut_are_charged_once_and_answered_to_a_retry(server: Server) -> None:
+    keys, before = [str(uuid4()) for _ in range(20)], balance(server)
+    body = json.dumps({"query": RANDOM}).encode()
+    for number, key in enumerate(keys):
+        head = (
+            f"POST /graphql HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.key}\r\n"
+            f"Content-Type: application/json\r\nIdempotency-Key: {key}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", server.port)) as line:
+            line.sendall(head.encode() + body)
+            time.sleep(number / 1000)  # some are cut before they run, some while, some after
+    answers = [[answer(server, key, "", RANDOM)["data"]["probeAnswer"] for _ in range(2)] for key in keys]
+    assert all(first == second for first, second in answers)
+    assert len({first for first, _ in answers}) == len(keys)
+    assert balance(server) == before - len(keys) * 1_000_000
 
 
 def test_every_operation_of_one_request_has_a_key_of_its_own(server: Server) -> None:

@@ -55,7 +55,7 @@ async def test_a_refund_and_its_payment_that_are_told_at_the_same_moment_find_ea
     assert await found(database) == []
 
 
-@pytest.mark.parametrize("order", permutations(["paid", "first", "first failed", "second"]))
+@pytest.mark.parametrize("order", list(permutations(["paid", "first", "first failed", "second"])))
 async def test_a_refund_that_failed_leaves_its_place_to_the_next_in_any_order(
     database: Database, organization: UUID, payment_id: UUID, order: tuple[str, ...]
 ) -> None:

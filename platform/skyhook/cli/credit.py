@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from skyhook.billing.grants import LOWEST_PRIORITY, USUAL_PRIORITY
-from skyhook.billing.reconciliation import reconcile
+from skyhook.billing.reconciliation import reconcile_side_by_side
 from skyhook.cli.run import with_services
 from skyhook.clock import new_id
 from skyhook.services import Services
@@ -78,8 +78,7 @@ def check() -> None:
     """Compare usage, charges and the ledger; print every difference and exit with 1 if there is one."""
 
     async def work(services: Services) -> list[str]:
-        async with services.database.read() as session:
-            return await reconcile(session)
+        return await reconcile_side_by_side(services.database)
 
     findings = with_services(work)
     for finding in findings:
