@@ -102,6 +102,11 @@ class Deploying(Unserved):
         return api_pb2.AppGetTagsResponse(tags=self.state.apps[request.app_id].tags)
 
     @unary
+    async def AppSetTags(self, request: api_pb2.AppSetTagsRequest) -> Message:
+        self.state.apps[request.app_id].tags = dict(request.tags)
+        return Empty()
+
+    @unary
     async def AppStop(self, request: api_pb2.AppStopRequest) -> Message:
         del self.state.apps[request.app_id]
         return Empty()

@@ -7,8 +7,8 @@ from pathlib import Path
 import modal
 import pytest
 from compute_helpers import eventually
-from modal_server import ModalServer
 from modal_sample import Sample, app
+from modal_server import ModalServer
 
 
 @pytest.fixture(scope="module")
