@@ -33,7 +33,7 @@ class FunctionSpec:
     requirements: tuple[str, ...] = ()
     """Requirement strings (PEP 508); the backend provides them."""
     system_packages: tuple[str, ...] = ()
-    """Debian packages: installed in the function's image on Modal, and by the operator on the local machine."""
+    """Debian packages: in the function's image on Modal; on the local machine the operator installs them."""
     gpu: str | None = None
     """Modal's name of a GPU, such as "L4"; ignored on the local machine."""
     memory_gib: float = 2.0

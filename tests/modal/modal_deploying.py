@@ -133,12 +133,9 @@ class Deploying(Unserved):
 
     @unary
     async def ImageGetOrCreate(self, request: api_pb2.ImageGetOrCreateRequest) -> Message:
-        for image_id, image in self.state.images.items():
-            if image == request.image:
-                break
-        else:
-            image_id = self.state.new_id("im")
-            self.state.images[image_id] = request.image
+        known = [image_id for image_id, image in self.state.images.items() if image == request.image]
+        image_id = known[0] if known else self.state.new_id("im")
+        self.state.images[image_id] = request.image
         return api_pb2.ImageGetOrCreateResponse(
             image_id=image_id,
             result=api_pb2.GenericResult(status=api_pb2.GenericResult.GENERIC_STATUS_SUCCESS),

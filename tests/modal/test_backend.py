@@ -123,7 +123,7 @@ async def test_closing_a_stream_closes_its_generator(compute: ModalCompute, tmp_
     stream = compute.stream(Tool.chunks, Source(str(trace), pause_s=0.01))
     await anext(stream)
     await stream.aclose()
-    await eventually(lambda: (tmp_path / "trace.end").exists())
+    await eventually((tmp_path / "trace.end").exists)
     assert (tmp_path / "trace.end").read_text().split() == ["closed", "ended"]
     reached = number_in(trace)
     assert reached < 1000

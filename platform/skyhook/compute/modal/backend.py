@@ -16,7 +16,6 @@ import msgspec
 from skyhook.compute import errors, protocol
 from skyhook.compute.backend import WorkerStatus
 from skyhook.compute.modal.deployment import standings
-from skyhook.compute.modal.errors import ModalUnauthorized
 from skyhook.compute.modal.naming import APP, class_name
 from skyhook.compute.modal.translation import translated
 from skyhook.compute.modal.weights import WeightsNames
@@ -233,10 +232,6 @@ async def _require_token() -> None:
     try:
         client = await modal.Client.from_env.aio()
         await client.hello.aio()
-    except modal.exception.AuthError as error:
-        raise ModalUnauthorized(
-            "Modal refuses the token: set MODAL_TOKEN_ID and MODAL_TOKEN_SECRET, or run `modal setup`."
-        ) from error
     except Exception as error:
         raise translated(error, "Modal") from error
 

@@ -25,7 +25,7 @@ def installed_functions() -> list[type]:
 
 
 def fingerprint(spec: FunctionSpec) -> str:
-    """Sixteen digits that change with the function's mark, its package's code, the core's, and Modal's version."""
+    """Sixteen digits that change with the function's mark, the code in its image, and Modal's version."""
     known = hashlib.sha256(msgspec.json.encode(spec))
     known.update(metadata.version("modal").encode())
     known.update(_code_of(package_folder(spec.name.partition(".")[0].partition(":")[0])))

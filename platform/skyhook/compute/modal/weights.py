@@ -40,7 +40,7 @@ class WeightsNames:
         if Path(path).parent == self._pulled:
             return _PULLED + Path(path).name
         raise WeightsNotOnModal(
-            "The weights of this model are on the server alone: an operator pulls it with `skyhook models pull`."
+            "The weights of this model are on the server alone, where Modal's containers do not reach them."
         )
 
 
