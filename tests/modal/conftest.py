@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-for name in ("modal", "compute", "probe"):
+for name in ("modal", "compute"):
     sys.path.append(str(Path(__file__).parents[1] / name))  # containers import from where the tests do
 
 

@@ -16,6 +16,7 @@ from grpclib.server import Server
 from modal_calling import Calling
 from modal_containers import Containers
 from modal_state import State
+from tests.serving import PROBE
 
 T = TypeVar("T")
 TOKEN = ("ak-standin", "as-standin")
@@ -102,11 +103,11 @@ class ModalServer:
 def _container_variables() -> dict[str, str]:
     """A container's environment: the machine's, without what belongs to Skyhook, Modal or its tests.
 
-    It has no image of its own: it imports from where this process does.
+    It has no image of its own: it imports from where this process does, and the plugin of tests as well.
     """
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("SKYHOOK_", "MODAL_", "STRIPE_"))
     }
-    return kept | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    return kept | {"PYTHONPATH": os.pathsep.join([*filter(None, sys.path), str(PROBE)])}

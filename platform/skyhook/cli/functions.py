@@ -27,8 +27,8 @@ def functions() -> None:
 def list_functions() -> None:
     """List the functions; with SKYHOOK_COMPUTE=modal also whether the installed version is deployed.
 
-    `changed`: Modal has another version; `missing`: it has none; `removed`: it has one that is not installed any
-    more. Exits with 1 where something is not `deployed`.
+    `changed`: Modal has another version; `missing`: it has none; `removed`: it has one that is not installed.
+    Exits with 1 where something is not `deployed`.
     """
     if configuration().compute == "local":
         for function in installed_functions():

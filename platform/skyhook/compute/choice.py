@@ -13,7 +13,8 @@ from skyhook.configuration import Configuration
 def compute_of(configuration: Configuration, bundled: Mapping[str, str]) -> Compute:
     """The backend, which imports Modal's client only where it is chosen.
 
-    `bundled` has the `package:folder` of each folder of weights that a plugin brings. Raises ModalNotInstalled.
+    `bundled` has the `package:folder` of each folder of weights that a plugin brings. Raises
+    ModalNotInstalled.
     """
     if configuration.compute == "local":
         return LocalCompute(configuration)

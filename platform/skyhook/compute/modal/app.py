@@ -42,9 +42,9 @@ async def _stream(self: Any, method: str, argument: bytes, timeout_s: float | No
         yield reply
 
 
-async def _work(self: Any, method: str, argument: bytes) -> list[bytes]:
+async def _work(self: Any, method: str, argument: bytes, timeout_s: float | None) -> list[bytes]:
     """All replies at once: what runs detached has nobody who reads it meanwhile."""
-    return [reply async for reply in self.body.stream(method, argument, None)]
+    return [reply async for reply in self.body.stream(method, argument, timeout_s)]
 
 
 def class_of(spec: FunctionSpec) -> type:

@@ -118,7 +118,7 @@ class ModalCompute:
         function, signature = self._routes.get(method) or self._route(method)
         encoded = self._encode(signature, argument)
         try:
-            spawned = await function.handle.work.spawn.aio(signature.method, encoded)
+            spawned = await function.handle.work.spawn.aio(signature.method, encoded, function.spec.timeout_s)
         except Exception as error:
             raise self._failed(function, error) from error
         return cast(str, spawned.object_id)
