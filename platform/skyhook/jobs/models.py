@@ -132,7 +132,7 @@ class Job(Identified, Base):
 
 
 class JobCall(Base):
-    """A call that a running job has begun elsewhere, such as on Modal, where it goes on without this process."""
+    """A call that a running job has begun where it goes on without this process, such as on Modal."""
 
     __tablename__ = "job_calls"
 

@@ -82,9 +82,7 @@ class JobRun:
         self.quantities: dict[str, int] = {}
         """What was served so far, by meter."""
         self._compute = compute
-        self._detached = (
-            DetachedCalls(database, compute, job_id) if isinstance(compute, Detached) else None
-        )
+        self._detached = DetachedCalls(database, compute, job_id) if isinstance(compute, Detached) else None
         self._asks = asks
         self._settings = settings
         self._caller = caller

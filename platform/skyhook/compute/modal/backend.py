@@ -18,6 +18,7 @@ from skyhook.compute.backend import WorkerStatus
 from skyhook.compute.modal.deployment import standings
 from skyhook.compute.modal.naming import APP, class_name
 from skyhook.compute.modal.translation import translated
+from skyhook.compute.modal.waiting import Waiting
 from skyhook.compute.modal.weights import WeightsNames
 from skyhook.compute.signature import Signature, signature_of
 from skyhook.configuration import Configuration
@@ -27,9 +28,6 @@ from skyhook.function import FunctionSpec, spec_of
 F = TypeVar("F")
 A = TypeVar("A")
 R = TypeVar("R")
-
-WAIT_S = 50.0
-"""How long one question for a detached call's result waits for it."""
 
 logger = logging.getLogger("skyhook.compute")
 
@@ -53,6 +51,7 @@ class ModalCompute:
         self._functions: dict[str, _Function] = {}
         self._routes: dict[Any, tuple[_Function, Signature]] = {}
         self._cancelling: set[asyncio.Task[None]] = set()
+        self._waiting = Waiting()
 
     async def start(self) -> None:
         """Asks Modal whether the token is right and what is deployed, and logs how that differs.
@@ -129,7 +128,7 @@ class ModalCompute:
         call = modal.FunctionCall.from_id(call_id)
         function.in_flight += 1
         try:
-            replies = await _result_of(call)
+            replies = await self._waiting.result_of(call)
         except Exception as error:
             raise self._failed(function, error) from error
         finally:
@@ -218,14 +217,6 @@ async def _cancel_stream(replies: Any, call_id: str) -> None:
         await modal.FunctionCall.from_id(call_id).cancel.aio()
     except Exception as error:
         logger.warning("a stream that nobody reads was not cancelled: %s", error)
-
-
-async def _result_of(call: Any) -> list[bytes]:
-    while True:
-        try:
-            return cast(list[bytes], await call.get.aio(timeout=WAIT_S))
-        except TimeoutError:
-            continue
 
 
 async def _require_token() -> None:
