@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from types import FunctionType
+from typing import Any, cast
 
 import modal
 
@@ -58,7 +59,9 @@ def class_of(spec: FunctionSpec) -> type:
         "work": modal.method()(_copy(_work)),
     }
     made = type(name, (), members | {"__module__": __name__, "__qualname__": name})
-    return modal.concurrent(max_inputs=spec.concurrency)(made) if spec.concurrency > 1 else made
+    if spec.concurrency > 1:
+        return cast(type, modal.concurrent(max_inputs=spec.concurrency)(made))
+    return made
 
 
 def build(functions: Sequence[type]) -> modal.App:
@@ -83,7 +86,7 @@ def build(functions: Sequence[type]) -> modal.App:
 
 def _copy(function: Callable[..., Any]) -> Callable[..., Any]:
     """Modal marks what it is given, so that each class needs methods of its own."""
-    made = type(function)(function.__code__, globals(), function.__name__.strip("_"))
+    made = FunctionType(function.__code__, globals(), function.__name__.strip("_"))
     made.__annotations__ = function.__annotations__
     return made
 

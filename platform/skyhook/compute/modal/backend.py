@@ -222,7 +222,8 @@ async def _cancel_stream(replies: Any, call_id: str) -> None:
 async def _require_token() -> None:
     try:
         client = await modal.Client.from_env.aio()
-        await client.hello.aio()
+        hello: Any = client.hello
+        await hello.aio()
     except Exception as error:
         raise translated(error, "Modal") from error
 

@@ -32,7 +32,7 @@ async def deploy() -> list[Standing]:
     from skyhook.compute.modal.app import app
 
     try:
-        await app.deploy.aio(name=APP, tag=None)
+        await app.deploy.aio(name=APP)
         deployed = await modal.App.lookup.aio(APP)
         await deployed.set_tags.aio(_fingerprints([spec_of(one) for one in installed_functions()]))
     except Exception as error:

@@ -40,7 +40,7 @@ def package_folder(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None:
         raise ModuleNotFoundError(f"there is no package {package!r}")
-    return Path((spec.submodule_search_locations or [spec.origin])[0] or "")
+    return Path(spec.submodule_search_locations[0] if spec.submodule_search_locations else spec.origin or "")
 
 
 @functools.cache
