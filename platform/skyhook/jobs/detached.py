@@ -38,7 +38,9 @@ class DetachedCalls:
 
     async def run(self, method: Callable[[Any, Any], Any], argument: Any) -> AsyncGenerator[Any, None]:
         """Waits for the call as it was begun before, or begins it; yields what it yields."""
-        key = self._key(method, argument)
+        name = self._name(method, argument)
+        self._begun[name] += 1
+        key = f"{name}-{self._begun[name]}"
         call_id = await self._noted(key)
         if call_id is None:
             call_id = await self._compute.spawn(method, argument)
@@ -48,6 +50,7 @@ class DetachedCalls:
             async for value in self._compute.collect(call_id, method):
                 yield value
         except SkyhookError:
+            self._begun[name] -= 1
             async with self._database.write() as session:  # tried again, it begins anew
                 await session.execute(
                     delete(JobCall).where(JobCall.job_id == self._job_id, JobCall.key == key)
@@ -65,14 +68,12 @@ class DetachedCalls:
             for call_id in call_ids:
                 await self._compute.cancel(call_id)
 
-    def _key(self, method: Callable[[Any, Any], Any], argument: Any) -> str:
+    def _name(self, method: Callable[[Any, Any], Any], argument: Any) -> str:
         """The same for the same call of the same step in a later run."""
         asked = hashlib.sha256(self._step.encode())
         asked.update(f"\n{method.__module__}:{method.__qualname__}\n".encode())
         asked.update(msgspec.msgpack.encode(argument))
-        name = asked.hexdigest()
-        self._begun[name] += 1
-        return f"{name[:48]}-{self._begun[name]}"
+        return asked.hexdigest()[:48]
 
     async def _noted(self, key: str) -> str | None:
         query = select(JobCall.call_id).where(JobCall.job_id == self._job_id, JobCall.key == key)
