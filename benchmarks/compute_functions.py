@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import msgspec
@@ -33,4 +34,13 @@ class Parallel:
     """Does nothing, sixteen calls at a time."""
 
     def echo(self, argument: Text) -> Text:
+        return argument
+
+
+@function(concurrency=64)
+class Slow:
+    """Takes a tenth of a second, sixty-four calls at a time."""
+
+    def wait(self, argument: Text) -> Text:
+        time.sleep(0.1)
         return argument

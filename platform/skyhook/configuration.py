@@ -6,6 +6,7 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, cast
 from urllib.parse import urlsplit
 
 
@@ -21,6 +22,8 @@ class Configuration:
     """The address the server listens on (`SKYHOOK_HOST`, default 127.0.0.1)."""
     database_url: str
     """An SQLAlchemy URL (`SKYHOOK_DATABASE_URL`, default SQLite in the data folder)."""
+    compute: Literal["local", "modal"] = "local"
+    """Where functions run (`SKYHOOK_COMPUTE`): in processes of this machine, or on Modal."""
     public_url: str | None = None
     """Where callers reach the server (`SKYHOOK_PUBLIC_URL`), without a slash at its end."""
     artifacts_url: str | None = None
@@ -82,11 +85,15 @@ class Configuration:
         tax = os.environ.get("SKYHOOK_STRIPE_TAX") or "off"
         if tax not in ("on", "off"):
             raise ValueError(f"SKYHOOK_STRIPE_TAX must be on or off, not {tax!r}")
+        compute = os.environ.get("SKYHOOK_COMPUTE") or "local"
+        if compute not in ("local", "modal"):
+            raise ValueError(f"SKYHOOK_COMPUTE must be local or modal, not {compute!r}")
         return cls(
             data=data,
             port=int(port),
             host=os.environ.get("SKYHOOK_HOST") or "127.0.0.1",
             database_url=url,
+            compute=cast(Literal["local", "modal"], compute),
             public_url=_public_url(os.environ.get("SKYHOOK_PUBLIC_URL")),
             artifacts_url=os.environ.get("SKYHOOK_ARTIFACTS_URL") or None,
             artifact_max_mib=_positive(

@@ -7,15 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+from msgspec import Meta
 
 from skyhook.network import may_connect
 
-__all__ = ["FunctionError", "FunctionSpec", "function", "may_connect", "spec_of"]
+__all__ = ["FunctionError", "FunctionSpec", "WeightsFolder", "function", "may_connect", "spec_of"]
 
 C = TypeVar("C", bound=type)
 
 SPEC = "__skyhook_function__"
+WEIGHTS = {"skyhook": "weights"}
+WeightsFolder: TypeAlias = Annotated[str, Meta(extra=WEIGHTS)]
+"""The path of a model's weights, as the catalogue has it. A field of an argument that has this type names,
+inside the body, the folder where the weights are on the machine that runs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,8 @@ class FunctionSpec:
     """`module:Class`; unique, and how a worker imports it."""
     requirements: tuple[str, ...] = ()
     """Requirement strings (PEP 508); the backend provides them."""
+    system_packages: tuple[str, ...] = ()
+    """Debian packages: in the function's image on Modal; on the local machine the operator installs them."""
     gpu: str | None = None
     """Modal's name of a GPU, such as "L4"; ignored on the local machine."""
     memory_gib: float = 2.0
@@ -55,6 +63,7 @@ class FunctionError(Exception):
 def function(
     *,
     requirements: tuple[str, ...] = (),
+    system_packages: tuple[str, ...] = (),
     gpu: str | None = None,
     memory_gib: float = 2.0,
     timeout_s: float = 300.0,
@@ -73,6 +82,7 @@ def function(
         spec = FunctionSpec(
             name=f"{cls.__module__}:{cls.__qualname__}",
             requirements=requirements,
+            system_packages=system_packages,
             gpu=gpu,
             memory_gib=memory_gib,
             timeout_s=timeout_s,

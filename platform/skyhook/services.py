@@ -19,7 +19,7 @@ from skyhook.artifacts.service import Artifacts
 from skyhook.billing import Billing
 from skyhook.catalogue.service import Catalogue
 from skyhook.compute.backend import Compute
-from skyhook.compute.local import LocalCompute
+from skyhook.compute.choice import compute_of
 from skyhook.configuration import Configuration
 from skyhook.database import Database
 from skyhook.graphql.head import Head
@@ -90,9 +90,9 @@ class Services:
         scopes = frozenset(scope.name for scope in (*CORE_SCOPES, *plugins.scopes))
         billing = Billing(database)
         activity = Activity(database)
-        compute = LocalCompute(configuration)
         catalogue = Catalogue(database, billing.load_prices)
         catalogue.bring(plugins.loaded)
+        compute = compute_of(configuration, catalogue.bundled_folders)
         artifacts = Artifacts(database, configuration, secret)
         notary = Notary(configuration)
         webhooks = Webhooks(database, secret, allow_private=configuration.webhooks_allow_private)

@@ -11,8 +11,8 @@ from tests.docs.blocks import ROOT
 from skyhook.cli import main
 
 ASSIGNMENT = re.compile(r"([A-Z_]+)=")
-TOOLS = {"pre-commit"}
-"""Of .venv/bin, beside python and skyhook."""
+TOOLS = {"pre-commit", "uv", "modal", "export"}
+"""Of .venv/bin, beside python and skyhook, and of the shell."""
 MODULES = {"pip", "pytest"}
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from skyhook.function import WeightsFolder
+
 StopString = Annotated[str, Meta(min_length=1)]
 
 
@@ -58,7 +60,7 @@ class Sampling(Struct, frozen=True, omit_defaults=True):
 class GenerateRequest(Struct, frozen=True, omit_defaults=True):
     """A request to a model of this worker."""
 
-    model: str
+    model: WeightsFolder
     """The folder of a checkpoint in Hugging Face's format."""
     messages: list[Message]
     tools: list[Tool]
@@ -110,7 +112,7 @@ class Completion(Struct, frozen=True, omit_defaults=True):
 class CountRequest(Struct, frozen=True, omit_defaults=True):
     """Asks how long a prompt is."""
 
-    model: str
+    model: WeightsFolder
     messages: list[Message]
     tools: list[Tool]
 

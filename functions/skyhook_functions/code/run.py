@@ -30,7 +30,12 @@ RUNS_AT_ONCE = 4
 
 
 @function(
-    requirements=("pyseccomp",), memory_gib=2.0, timeout_s=300.0, concurrency=RUNS_AT_ONCE, keep_warm_s=900.0
+    requirements=("pyseccomp",),
+    system_packages=("bubblewrap", "libseccomp2", "gcc", "libc6-dev", "nodejs"),
+    memory_gib=2.0,
+    timeout_s=300.0,
+    concurrency=RUNS_AT_ONCE,
+    keep_warm_s=900.0,
 )
 class CodeRunner:
     """Runs programs under bubblewrap, or not at all."""

@@ -11,6 +11,8 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
+from skyhook.function import WeightsFolder
+
 SMALLEST_SIDE = 64
 LARGEST_SIDE = 2048
 SIDE_STEP = 8
@@ -110,7 +112,7 @@ class ImageRequest(Struct, frozen=True, omit_defaults=True):
     `init` and `instruction`: change the picture as the prompt tells.
     """
 
-    model: str
+    model: WeightsFolder
     """The folder of a bundled model or of a diffusers pipeline."""
     prompt: str
     negative_prompt: str = ""
@@ -143,7 +145,7 @@ class UpscaleRequest(Struct, frozen=True, omit_defaults=True):
     picture: bytes
     factor: Annotated[int, Meta(ge=2, le=4)] = 2
     """2 or 4; a model may know one of them only. No side of the result may be longer than 8192 pixels."""
-    model: str | None = None
+    model: WeightsFolder | None = None
     """The folder of a diffusers upscale pipeline: for `ImageModel.upscale`, not for `Pictures.resample`."""
     prompt: str = ""
     """What the picture shows, for models that make use of it."""
@@ -176,7 +178,7 @@ class Picture(Struct, frozen=True, omit_defaults=True):
 class SegmentRequest(Struct, frozen=True, omit_defaults=True):
     """Asks for a piece of video: from the prompt alone, from a picture on, or from earlier frames on."""
 
-    model: str
+    model: WeightsFolder
     """The folder of a bundled video model or of a diffusers video pipeline."""
     prompt: str
     negative_prompt: str = ""

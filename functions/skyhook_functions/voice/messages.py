@@ -10,6 +10,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from skyhook.function import WeightsFolder
+
 SPOKEN_RATE = 24_000
 """Samples a second of what is spoken, and of what a live session hears."""
 HEARD_RATE = 16_000
@@ -62,7 +64,7 @@ class Recording(Struct, frozen=True):
     """A file of sound: WAV, FLAC, OGG or MP3."""
 
     content: bytes
-    model: str
+    model: WeightsFolder
     """The folder of the recognizer's grammar."""
 
 
@@ -70,7 +72,7 @@ class Speech(Struct, frozen=True):
     """PCM at 24 kHz with one utterance in it."""
 
     pcm: bytes
-    model: str
+    model: WeightsFolder
 
 
 class Word(Struct, frozen=True, kw_only=True):

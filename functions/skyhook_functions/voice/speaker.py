@@ -20,7 +20,13 @@ VOICE = re.compile(r"[A-Za-z0-9_-]{1,40}(\+[A-Za-z0-9_-]{1,40})?")
 _GENDERS = {"M": "male", "F": "female"}
 
 
-@function(requirements=("av>=15", "numpy>=2"), memory_gib=1.0, concurrency=8, timeout_s=60.0)
+@function(
+    requirements=("av>=15", "numpy>=2"),
+    system_packages=("espeak-ng",),
+    memory_gib=1.0,
+    concurrency=8,
+    timeout_s=60.0,
+)
 class Speaker:
     """Speaks texts with the voices of espeak-ng."""
 

@@ -45,6 +45,8 @@ class Catalogue:
         self._database = database
         self._before_change = before_change
         self._brought: dict[str, CatalogueModel] = {}
+        self.bundled_folders: dict[str, str] = {}
+        """The `package:folder` of each folder of weights that a plugin brings."""
         self._added: dict[str, CatalogueModel] = {}
         self._read_at = float("-inf")
 
@@ -52,12 +54,14 @@ class Catalogue:
         """Takes in the models of the plugins' manifests."""
         for plugin in plugins:
             for model in plugin.models:
+                folder = _bundled_folder(model.location)
+                self.bundled_folders[folder] = model.location
                 self._brought[model.name] = CatalogueModel(
                     name=model.name,
                     plugin=plugin.name,
                     title=model.title,
                     source="bundled",
-                    location=_bundled_folder(model.location),
+                    location=folder,
                     tier=model.tier,
                     context_tokens=model.context_tokens,
                     description=model.description,

@@ -9,6 +9,7 @@ from skyhook.cli import (
     artifacts,
     billing,
     credit,
+    functions,
     invoices,
     keys,
     models,
@@ -34,6 +35,7 @@ main.add_command(server.init)
 main.add_command(server.serve)
 main.add_command(server.migrate)
 main.add_command(models.models)
+main.add_command(functions.functions)
 main.add_command(plugins.plugins)
 main.add_command(artifacts.artifacts)
 main.add_command(keys.keys)

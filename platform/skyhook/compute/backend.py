@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 F = TypeVar("F")
 A = TypeVar("A")
@@ -68,4 +68,21 @@ class Compute(Protocol):
 
     def log(self, function: str) -> str:
         """The end of what a function's workers printed, by its name; empty where they printed nothing."""
+        ...
+
+
+@runtime_checkable
+class Detached(Protocol):
+    """A backend whose calls can go on without the process that began them: what jobs are run by."""
+
+    async def spawn(self, method: Callable[[F, A], Any], argument: A) -> str:
+        """Begins a call; gives the id by which any process collects it."""
+        ...
+
+    def collect(self, call_id: str, method: Callable[[F, A], Any]) -> AsyncGenerator[Any, None]:
+        """Waits for a spawned call and yields what it yielded, or the one result; raises its error."""
+        ...
+
+    async def cancel(self, call_id: str) -> None:
+        """Stops a spawned call; one that has ended stays as it is."""
         ...

@@ -19,7 +19,7 @@ from skyhook.function import FunctionSpec
 
 DRAIN_TIMEOUT_S = 1.0
 """How long what an ended worker has sent may take to arrive."""
-_SECRET_PREFIXES = ("SKYHOOK_", "STRIPE_", "AWS_")
+_SECRET_PREFIXES = ("SKYHOOK_", "STRIPE_", "AWS_", "MODAL_")
 
 
 class WorkerProcess(asyncio.BufferedProtocol):

@@ -118,13 +118,19 @@ class Unencodable(ValueError):
 
 def frame(message: msgspec.Struct) -> bytes:
     """A message as it goes over the wire. Raises Unencodable."""
+    body = encode(message)
+    return len(body).to_bytes(PREFIX_BYTES, "little") + body
+
+
+def encode(message: Any) -> bytes:
+    """A message, or an argument, without the length before it. Raises Unencodable."""
     try:
         body = _encode(message)
     except Exception as error:
         raise Unencodable(str(error)) from error
     if len(body) > MAX_FRAME_BYTES:
         raise Unencodable(f"{len(body)} bytes are more than the {MAX_FRAME_BYTES} that one message may have")
-    return len(body).to_bytes(PREFIX_BYTES, "little") + body
+    return body
 
 
 class FrameBuffer:

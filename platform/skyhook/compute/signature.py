@@ -11,6 +11,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from skyhook.function import WEIGHTS
+
 _ITERATORS = (collections.abc.Iterator, collections.abc.Generator, collections.abc.Iterable)
 
 
@@ -23,6 +25,8 @@ class Signature:
     """Whether the method is a generator; `result` is then what it yields."""
     argument: msgspec.msgpack.Decoder[Any]
     result: msgspec.msgpack.Decoder[Any]
+    weights: tuple[str, ...] = ()
+    """The argument's fields that are a `WeightsFolder`."""
 
 
 @functools.cache
@@ -47,4 +51,21 @@ def signature_of(method: Callable[..., Any]) -> Signature:
         streams=streams,
         argument=msgspec.msgpack.Decoder(hints[parameters[1]]),
         result=msgspec.msgpack.Decoder(result),
+        weights=_weights_of(hints[parameters[1]]),
     )
+
+
+def _weights_of(argument: Any) -> tuple[str, ...]:
+    if not (isinstance(argument, type) and issubclass(argument, msgspec.Struct)):
+        return ()
+    hints = get_type_hints(argument, include_extras=True)
+    return tuple(name for name in argument.__struct_fields__ if _is_weights(hints[name]))
+
+
+def _is_weights(hint: Any) -> bool:
+    """Also where the field may be None."""
+    if any(
+        isinstance(one, msgspec.Meta) and one.extra == WEIGHTS for one in getattr(hint, "__metadata__", ())
+    ):
+        return True
+    return any(map(_is_weights, get_args(hint)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import os
 import queue
 import signal
@@ -22,11 +21,11 @@ from typing import Any
 import msgspec
 
 from skyhook.compute import protocol
+from skyhook.compute.bodies import encodable, failure, load
 from skyhook.compute.isolation import die_with_server, limit_memory
 from skyhook.compute.protocol import Failed, RawCall
 from skyhook.compute.running import Running, Stopped
 from skyhook.compute.signature import signature_of
-from skyhook.function import FunctionError
 
 _END = object()
 
@@ -113,7 +112,7 @@ class Worker:
         except Stopped:
             raise
         except BaseException as error:  # a body may raise anything, SystemExit too
-            return protocol.frame(_failure(call.id, error))
+            return protocol.frame(failure(call.id, error))
 
     def _stream(self, running: Running, items: Iterator[Any]) -> None:
         """Sends what the generator yields for as long as somebody takes it, then closes the generator."""
@@ -133,37 +132,6 @@ class Worker:
                 close()
 
 
-def _failure(call_id: int, error: BaseException) -> Failed:
-    text = _encodable("".join(traceback.format_exception(error)))
-    if isinstance(error, FunctionError):
-        code, message = _encodable(error.code), _encodable(error.message)
-        return Failed(call_id, "reported", text, code, message, error.retryable)
-    return Failed(call_id, "out_of_memory" if _is_out_of_memory(error, text) else "raised", text)
-
-
-def _encodable(text: str) -> str:
-    """The text without what UTF-8 cannot hold, such as the bytes of a file's odd name."""
-    return str(text).encode(errors="backslashreplace").decode()
-
-
-def _is_out_of_memory(error: BaseException, text: str) -> bool:
-    """Also knows torch's errors, by name, since torch cannot be imported here."""
-    names = {cls.__name__ for cls in type(error).__mro__}
-    return bool(names & {"MemoryError", "OutOfMemoryError"}) or "DefaultCPUAllocator: can't allocate" in text
-
-
-def _load(name: str) -> Any:
-    module, _, path = name.partition(":")
-    found: Any = importlib.import_module(module)
-    for part in path.split("."):
-        found = getattr(found, part)
-    instance = found()
-    load = getattr(instance, "load", None)
-    if load is not None:
-        load()
-    return instance
-
-
 def main() -> None:
     """Takes the connection over from the server, loads the function and serves it until the server goes."""
     parser = argparse.ArgumentParser()
@@ -177,9 +145,9 @@ def main() -> None:
     connection = socket.socket(fileno=arguments.socket)
     connection.set_inheritable(False)
     try:
-        instance = _load(arguments.function)
+        instance = load(arguments.function)
     except BaseException:  # whatever stops the load is for the operator to read
-        connection.sendall(protocol.frame(protocol.LoadFailed(_encodable(traceback.format_exc()))))
+        connection.sendall(protocol.frame(protocol.LoadFailed(encodable(traceback.format_exc()))))
         sys.exit(1)
     with contextlib.suppress(OSError):
         Worker(instance, connection, arguments.concurrency).serve()

@@ -131,6 +131,18 @@ class Job(Identified, Base):
     ended_at: Mapped[datetime | None] = mapped_column()
 
 
+class JobCall(Base):
+    """A call that a running job has begun where it goes on without this process, such as on Modal."""
+
+    __tablename__ = "job_calls"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """The same for the same call of the same step, whichever run of the job asks."""
+    call_id: Mapped[str] = mapped_column(String(100))
+    """The backend's name of it."""
+
+
 class JobProcess(Base):
     """A server process that runs jobs. What a silent one ran is run by the others."""
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID, uuid5
 
 import msgspec
@@ -16,9 +16,10 @@ from skyhook.artifacts.models import Artifact
 from skyhook.artifacts.provenance import Notary
 from skyhook.artifacts.service import Artifacts
 from skyhook.catalogue.service import CatalogueModel
-from skyhook.compute.backend import Compute
+from skyhook.compute.backend import Compute, Detached
 from skyhook.database import Database
 from skyhook.errors import InvalidInput, SkyhookError
+from skyhook.jobs.detached import DetachedCalls
 from skyhook.operations.asks import Asks
 from skyhook.operations.caller import Caller
 
@@ -81,6 +82,7 @@ class JobRun:
         self.quantities: dict[str, int] = {}
         """What was served so far, by meter."""
         self._compute = compute
+        self._detached = DetachedCalls(database, compute, job_id) if isinstance(compute, Detached) else None
         self._asks = asks
         self._settings = settings
         self._caller = caller
@@ -107,6 +109,8 @@ class JobRun:
         """
 
         async def work() -> str:
+            if self._detached is not None:
+                self._detached.enter(name)
             before = dict(self.quantities)
             result = await self._patiently(body, before)
             counted = {meter: quantity - before.get(meter, 0) for meter, quantity in self.quantities.items()}
@@ -147,11 +151,20 @@ class JobRun:
 
     async def compute(self, method: Callable[[F, A], R], argument: A) -> R:
         """Calls a function's method on the configured backend."""
-        return await self._compute.call(method, argument)
+        if self._detached is None:
+            return await self._compute.call(method, argument)
+        return cast(R, await anext(self._detached.run(method, argument)))
 
     def stream(self, method: Callable[[F, A], Iterator[R]], argument: A) -> AsyncGenerator[R, None]:
         """Streams from a function's method on the configured backend."""
-        return self._compute.stream(method, argument)
+        if self._detached is None:
+            return self._compute.stream(method, argument)
+        return self._detached.run(method, argument)
+
+    async def end(self, *, completed: bool) -> None:
+        """The job has ended: what of it still runs elsewhere is stopped. For the runner alone."""
+        if self._detached is not None:
+            await self._detached.end(cancel=not completed)
 
     async def ask(
         self, operation: str, request: msgspec.Struct, event_type: type[T], *, key: str

@@ -182,6 +182,7 @@ class Runner:
                 self.cancel(job_id)
             outcome = await self._outcome(running)
             await self._end(job, run, outcome)
+            await self._leave(job, run, outcome)
             if outcome.state == JobState.FAILED:
                 self._activity.failed(job.organization_id)
 
@@ -250,6 +251,12 @@ class Runner:
                 await asyncio.sleep(RETRY_S)
         self._webhooks.wake()
         self._watchers.notify(job.id)
+
+    async def _leave(self, job: Job, run: JobRun, outcome: _Outcome) -> None:
+        try:
+            await run.end(completed=outcome.state == JobState.COMPLETED)
+        except Exception:  # the job has ended all the same
+            _log.exception("what job %s has begun elsewhere was not stopped", job.id)
 
     async def _write_end(
         self, session: AsyncSession, job: Job, run: JobRun, outcome: _Outcome, at: datetime

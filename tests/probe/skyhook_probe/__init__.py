@@ -97,6 +97,8 @@ async def work(run: JobRun, task: Task) -> Done:
             if task.behaviour == "ask":
                 asked = run.ask("probeWords", Spell("word", 2), Spelled, key=f"spell {number}")
                 await _texts(asked)
+            elif task.behaviour == "abroad":
+                await run.compute(Probe.answer, Order("answer", pause_s=task.pause_s))
             elif number == 1 and task.behaviour != "flaky":
                 await run.compute(Probe.answer, Order(task.behaviour))
             await asyncio.sleep(task.pause_s)

@@ -1,0 +1,48 @@
+"""What every place that runs a function's bodies shares: how one is loaded, and what its failure says."""
+
+from __future__ import annotations
+
+import importlib
+import traceback
+from typing import Any
+
+from skyhook.compute.protocol import Failed
+from skyhook.function import FunctionError
+
+
+def find(name: str) -> Any:
+    """The marked class of a name, `module:Class`. Raises what its import raises."""
+    module, _, path = name.partition(":")
+    found: Any = importlib.import_module(module)
+    for part in path.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def load(name: str) -> Any:
+    """An instance of the function that is ready for calls. Raises whatever its `load` raises."""
+    instance = find(name)()
+    prepare = getattr(instance, "load", None)
+    if prepare is not None:
+        prepare()
+    return instance
+
+
+def failure(call_id: int, error: BaseException) -> Failed:
+    """What the server is told of a body that raised."""
+    text = encodable("".join(traceback.format_exception(error)))
+    if isinstance(error, FunctionError):
+        code, message = encodable(error.code), encodable(error.message)
+        return Failed(call_id, "reported", text, code, message, error.retryable)
+    return Failed(call_id, "out_of_memory" if _is_out_of_memory(error, text) else "raised", text)
+
+
+def encodable(text: str) -> str:
+    """The text without what UTF-8 cannot hold, such as the bytes of a file's odd name."""
+    return str(text).encode(errors="backslashreplace").decode()
+
+
+def _is_out_of_memory(error: BaseException, text: str) -> bool:
+    """Also knows torch's errors, by name, since torch cannot be imported here."""
+    names = {cls.__name__ for cls in type(error).__mro__}
+    return bool(names & {"MemoryError", "OutOfMemoryError"}) or "DefaultCPUAllocator: can't allocate" in text

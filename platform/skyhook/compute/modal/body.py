@@ -1,0 +1,118 @@
+"""What runs in a container: one function, whose calls run in threads as those of a local worker do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+
+from skyhook.compute import protocol
+from skyhook.compute.bodies import failure, load
+from skyhook.compute.modal.weights import place
+from skyhook.compute.protocol import Failed
+from skyhook.compute.running import Running, Stopped
+from skyhook.compute.signature import signature_of
+from skyhook.function import spec_of
+
+_END = object()
+_CALL = 0
+"""The id in replies: each goes to one call, so that none is needed."""
+
+
+class Body:
+    """A loaded function. Replies are encoded `protocol.Reply`s, and the last one ends the call."""
+
+    def __init__(self, name: str) -> None:
+        """Loads the function. Raises whatever its `load` raises."""
+        self._instance = load(name)
+        concurrency = spec_of(type(self._instance)).concurrency
+        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="call")
+
+    async def call(self, method: str, argument: bytes, timeout_s: float | None) -> bytes:
+        """Runs a method once; gives its one reply."""
+        replies = [reply async for reply in self.stream(method, argument, timeout_s)]
+        return replies[-1]
+
+    async def stream(
+        self, method: str, argument: bytes, timeout_s: float | None
+    ) -> AsyncGenerator[bytes, None]:
+        """Runs a method; gives its replies as they come. Closing this stops it."""
+        loop = asyncio.get_running_loop()
+        replies: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue()
+        running = Running(_CALL)
+
+        def send(reply: bytes, is_last: bool) -> None:
+            loop.call_soon_threadsafe(replies.put_nowait, (reply, is_last))
+
+        work = loop.run_in_executor(self._threads, self._run, running, method, argument, send)
+        overdue = None
+        if timeout_s is not None:
+            overdue = loop.call_later(timeout_s, lambda: running.cancel(force=True))
+        has_ended = False
+        try:
+            while not has_ended:
+                reply, has_ended = await replies.get()
+                yield reply
+                running.add_credit(len(reply))
+        finally:
+            if overdue is not None:
+                overdue.cancel()
+            if not has_ended:
+                running.cancel(force=not _is_stream(type(self._instance), method))
+            await asyncio.wait([work])
+
+    def _run(
+        self, running: Running, method: str, argument: bytes, send: Callable[[bytes, bool], None]
+    ) -> None:
+        """Runs the body in this thread and sends what comes of it."""
+        try:
+            last = self._answer(running, method, argument, lambda reply: send(reply, False))
+        except Stopped:
+            last = protocol.encode(Failed(_CALL, "stopped", ""))
+        send(last, True)
+
+    def _answer(self, running: Running, name: str, encoded: bytes, send: Callable[[bytes], None]) -> bytes:
+        try:
+            method = getattr(type(self._instance), name)
+            signature = signature_of(method)
+            try:
+                argument = signature.argument.decode(encoded)
+            except msgspec.MsgspecError as error:
+                return protocol.encode(Failed(_CALL, "bad_argument", "", message=str(error)))
+            argument = place(argument, signature.weights)
+            with running:
+                value = method(self._instance, argument)
+            if signature.streams:
+                _send_all(running, value, send)
+                return protocol.encode(protocol.End(_CALL))
+            return protocol.encode(protocol.Result(_CALL, value))
+        except Stopped:
+            raise
+        except BaseException as error:  # a body may raise anything, SystemExit too
+            return protocol.encode(failure(_CALL, error))
+
+
+def _send_all(running: Running, items: Iterator[Any], send: Callable[[bytes], None]) -> None:
+    """Sends what the generator yields for as long as somebody takes it, then closes the generator."""
+    try:
+        while True:
+            with running:
+                item = next(items, _END)
+            if item is _END:
+                return
+            chunk = protocol.encode(protocol.Chunk(_CALL, item))
+            if not running.take_credit(len(chunk)):
+                return
+            send(chunk)
+    finally:
+        close = getattr(items, "close", None)
+        if close is not None:
+            close()
+
+
+def _is_stream(function: type, method: str) -> bool:
+    found = getattr(function, method, None)
+    return found is not None and signature_of(found).streams

@@ -1,0 +1,49 @@
+"""What only the backend on Modal can end in."""
+
+from __future__ import annotations
+
+from skyhook.errors import SkyhookError
+
+
+class ModalNotInstalled(SkyhookError):
+    """Modal's client is missing in the server's environment."""
+
+    code = "MODAL_NOT_INSTALLED"
+    status = 503
+
+
+class ModalUnauthorized(SkyhookError):
+    """Modal knows no token, or refuses the one that it is given."""
+
+    code = "MODAL_UNAUTHORIZED"
+    status = 503
+
+
+class ModalNotDeployed(SkyhookError):
+    """The app, or the function in it, is not deployed."""
+
+    code = "MODAL_NOT_DEPLOYED"
+    status = 503
+
+
+class ModalQuotaExceeded(SkyhookError):
+    """Modal takes no more calls: a limit of the workspace is reached."""
+
+    code = "MODAL_QUOTA_EXCEEDED"
+    status = 503
+    retryable = True
+
+
+class ModalUnreachable(SkyhookError):
+    """Modal does not answer."""
+
+    code = "MODAL_UNREACHABLE"
+    status = 503
+    retryable = True
+
+
+class WeightsNotOnModal(SkyhookError):
+    """The model's weights are where no container reaches them."""
+
+    code = "MODAL_WEIGHTS_MISSING"
+    status = 503
