@@ -101,6 +101,8 @@ async def create_alert(request: Http, visit: Visit, slug: str) -> Response[str]:
         await visit.services.alerts.create(caller, kind, cents_of(form, "threshold"))
     except SkyhookError as error:
         return await _page(visit, caller, form=form, error=error)
+    if request.headers.get("hx-request"):
+        return await _page(visit, caller)
     return go(request, f"/console/o/{slug}/billing#alerts")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import strawberry
@@ -90,7 +90,7 @@ class AlertsMutation:
     async def spending_alert_create(self, info: Info, input: SpendingAlertCreateInput) -> SpendingAlert:
         """The new alert."""
         made = await info.context.services.alerts.create(
-            info.context.caller, models.AlertKind(input.kind.value), input.threshold_cents
+            info.context.caller, models.AlertKind(cast(str, input.kind.value)), input.threshold_cents
         )
         return SpendingAlert.of(made)
 

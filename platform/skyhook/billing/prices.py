@@ -90,9 +90,8 @@ class PriceList:
             self._apply()
         current = self._rates.get(organization_id)
         if current is None:
-            terms, used = NO_TERMS, {}
-            if organization_id is not None:
-                terms, used = self.terms(organization_id), self.used(organization_id)
+            terms = NO_TERMS if organization_id is None else self.terms(organization_id)
+            used = {} if organization_id is None else self.used(organization_id)
             current = self._rates[organization_id] = rates_of(self._ladders, terms, used)
         return current
 
@@ -136,7 +135,7 @@ class PriceList:
         now = self._clock()
         self._ladders = ladders_at(self._dated, now)
         self._rates = {}
-        rows = list(chain(self._dated, *self._overrides.values()))
+        rows: list[Price | PriceOverride] = list(chain(self._dated, *self._overrides.values()))
         self._tiered = frozenset(row.meter for row in rows if row.from_quantity)
         times = changes(rows, now)
         if self._month != (month := month_start(now)):

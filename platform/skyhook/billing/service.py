@@ -84,9 +84,9 @@ class Billing:
 
         Raises UnknownMeter, InvalidInput, PricesRise.
         """
+        await self.load_prices()
+        self.prices.cost(dict.fromkeys(prices, 0), None, None)
         async with self._database.write() as session:
-            await self.prices.load(session)
-            self.prices.cost(dict.fromkeys(prices, 0), None, None)
             for meter, price in prices.items():
                 await set_price(session, meter, model, price, self._clock())
 
@@ -99,9 +99,9 @@ class Billing:
         at = change.effective_at or now
         if at < now:
             raise InvalidInput("A price begins now or later: calls before are charged.", field="effectiveAt")
+        await self.load_prices()
+        self.prices.cost({change.meter: 0}, None, None)
         async with self._database.write() as session:
-            await self.prices.load(session)
-            self.prices.cost({change.meter: 0}, None, None)
             if organization_id is None:
                 await set_price(
                     session, change.meter, change.model, change.price, at, from_quantity=change.from_quantity

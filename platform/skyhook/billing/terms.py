@@ -132,7 +132,7 @@ def check_ladders(rows: Sequence[Price] | Sequence[PriceOverride], since: dateti
 
     Raises InvalidInput for a tier without a first price.
     """
-    dated = sorted(rows, key=lambda row: row.effective_at)
+    dated: list[Price | PriceOverride] = sorted(rows, key=lambda row: row.effective_at)
     for at in (since, *changes(dated, since)):
         steps = {row.from_quantity for row in dated if _holds(row, at)}
         if steps and 0 not in steps:
