@@ -113,13 +113,13 @@ class Renewals:
     async def round(self) -> None:
         """Ends discounts whose grace is over, and looks where an event is missing."""
         async with self._database.read() as session:
-            live = select(Subscription.organization_id).where(Subscription.state.in_(LIVE))
-            ids = (await session.scalars(live)).all()
-        for organization_id in ids:
+            plans = {one.name: one for one in await session.scalars(select(Plan))}
+            live = await session.scalars(select(Subscription).where(Subscription.state.in_(LIVE)))
+            changed = [row.organization_id for row in live if self._discount(row, plans) != row.discount]
+        for organization_id in changed:
             async with self._database.write() as session:
                 row = await session.get(Subscription, organization_id, with_for_update={"skip_locked": True})
                 if row is not None:
-                    plans = {one.name: one for one in await session.scalars(select(Plan))}
                     await self._set_discount(session, row, plans)
         for organization_id in await self._missing():
             with suppress(PaymentProviderUnavailable):  # logged where it failed; asked again
@@ -138,10 +138,14 @@ class Renewals:
         async with self._database.read() as session:
             return (await session.scalars(query)).all()
 
+    def _discount(self, row: Subscription, plans: Mapping[str, Plan]) -> int:
+        """Basis points that a subscription gives now."""
+        return plans[row.plan].discount if row.plan and row.is_in_force(self._clock()) else 0
+
     async def _set_discount(
         self, session: AsyncSession, row: Subscription, plans: Mapping[str, Plan]
     ) -> None:
-        discount = plans[row.plan].discount if row.plan and row.is_in_force(self._clock()) else 0
+        discount = self._discount(row, plans)
         if discount != row.discount:
             await set_discount(session, row.organization_id, discount)
             row.discount = discount
