@@ -1,5 +1,7 @@
-"""A customer buys credit on Stripe's page, spends it, is stopped at zero, goes on by a saved card, and gets an
-invoice that adds up."""
+"""A customer buys credit on Stripe's page, spends it, is stopped at zero, goes on by a saved card.
+
+In the end the invoice adds up.
+"""
 
 from __future__ import annotations
 
