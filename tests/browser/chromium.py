@@ -18,6 +18,8 @@ from websockets.sync.client import ClientConnection, connect
 
 START_S = 30
 TABS = 150
+LEFT = -32000
+"""The code of DevTools' errors where the page that was asked is gone."""
 KEYS = {
     "Tab": (9, ""),
     "Enter": (13, "\r"),
@@ -28,6 +30,14 @@ KEYS = {
     " ": (32, " "),
     "k": (75, ""),
 }
+
+
+class Refused(Exception):
+    """Chromium did not do what it was asked."""
+
+    def __init__(self, method: str, error: dict[str, Any]) -> None:
+        super().__init__(f"{method}: {error}")
+        self.code: int = error["code"]
 
 
 class Chromium:
@@ -67,9 +77,9 @@ class Chromium:
         self.wait("document.readyState === 'complete'")
 
     def wait(self, condition: str, *, at_most_s: float = START_S) -> None:
-        """Waits until an expression is true."""
+        """Waits until an expression is true, also of a page that is only just coming."""
         deadline = time.monotonic() + at_most_s
-        while not self.run(condition):
+        while not self._holds(condition):
             assert time.monotonic() < deadline, f"{condition} does not come true"
             time.sleep(0.05)
 
@@ -85,17 +95,6 @@ class Chromium:
         self._call("Emulation.setEmulatedMedia", features=scheme)
         self._call(
             "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False
-        )
-
-    def be_offline(self, offline: bool) -> None:
-        """Loses the connection, or has it again."""
-        self._call("Network.enable")
-        self._call(
-            "Network.emulateNetworkConditions",
-            offline=offline,
-            latency=0,
-            downloadThroughput=-1,
-            uploadThroughput=-1,
         )
 
     def forget(self) -> None:
@@ -147,6 +146,14 @@ class Chromium:
         """What is seen, as a PNG."""
         return b64decode(self._call("Page.captureScreenshot", format="png")["data"])
 
+    def _holds(self, condition: str) -> bool:
+        try:
+            return bool(self.run(condition))
+        except Refused as refused:
+            if refused.code != LEFT:
+                raise
+            return False  # the page was left while it was asked
+
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
@@ -156,7 +163,8 @@ class Chromium:
                 yes = {"method": "Page.handleJavaScriptDialog", "params": {"accept": True}}
                 self._socket.send(json.dumps({"id": next(self._numbers)} | yes))
             if message.get("id") == number:
-                assert "error" not in message, message
+                if "error" in message:
+                    raise Refused(method, message["error"])
                 return message["result"]  # type: ignore[no-any-return]
 
     def _port(self) -> int:

@@ -97,11 +97,11 @@ def test_a_conversation_is_streamed_with_its_cost_and_goes_on(visitor: Chromium,
     assert violations(visitor) == []
     visitor.run("document.querySelector('#again').click()")
     visitor.wait(f"{ENDED} && document.querySelectorAll('#answers .turn').length === 4")
-    visitor.be_offline(True)
+    visitor.go_offline()
     visitor.type("And a key?")
     visitor.press("Enter")
     visitor.wait(f"{ENDED} && document.querySelector('#answers [role=alert]') !== null")
-    visitor.be_offline(False)
+    visitor.go_offline(False)
     assert visitor.run("document.querySelector('#say').value") == "And a key?"
     visitor.run("document.querySelector('#again').click()")
     visitor.wait(f"{ENDED} && document.querySelectorAll('#answers .figures').length === 2")
@@ -191,10 +191,10 @@ def test_an_error_is_told_with_its_code_and_wrong_fields_at_their_place(
 def test_without_a_connection_nothing_that_was_written_is_lost(visitor: Chromium, server: Server) -> None:
     open_example(visitor, server, "probe/words")
     write(visitor, "text", "kept")
-    visitor.be_offline(True)
+    visitor.go_offline()
     visitor.press("Enter", control=True)
     visitor.wait(f"{SHOWN}.includes('You are offline.')")
-    visitor.be_offline(False)
+    visitor.go_offline(False)
     visitor.press("Enter", control=True)
     visitor.wait(ANSWERED)
     assert "keptkeptkept" in visitor.run(SHOWN)

@@ -1,4 +1,6 @@
-// Copy buttons, confirmations, and menus that close: all that pages need beside HTMX.
+// Copy buttons, confirmations, menus that close, and tabs in sight: all that pages need beside HTMX.
+const tab = document.querySelector(".tabs [aria-current]");
+if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - (tab.parentElement.clientWidth - tab.offsetWidth) / 2;
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) {

@@ -101,6 +101,9 @@ class PasskeyRefused(SkyhookError):
     code = "PASSKEY_REFUSED"
     status = 401
 
+    def __init__(self) -> None:
+        super().__init__("This passkey was not accepted. Try another one, or your password.")
+
 
 class PasskeyTooLate(SkyhookError):
     """A passkey's answer is to a challenge that is too old, or that was answered before."""

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import logging
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import webauthn
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
-from webauthn.helpers import (
-    options_to_json_dict,
-    parse_authentication_credential_json,
-    parse_client_data_json,
-    parse_registration_credential_json,
-)
-from webauthn.helpers.structs import (
-    AuthenticationCredential,
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from skyhook.accounts import audit
-from skyhook.accounts.challenges import ANSWERED_WITHIN, Challenges
+from skyhook.accounts.challenges import Challenges
 from skyhook.accounts.errors import PasskeyRefused, PasskeysTooMany, PasskeysUnavailable, PasskeyTaken
 from skyhook.accounts.models import Passkey, User
 from skyhook.accounts.service import checked_name
@@ -41,14 +27,12 @@ from skyhook.errors import NotFound
 from skyhook.mail.message import Letter
 from skyhook.mail.service import Mail
 
+if TYPE_CHECKING:
+    from skyhook.accounts.ceremonies import Ceremonies, Shown
+
 MOST = 20
 """Of a user."""
 LOG_IN = "log-in"
-_TIMEOUT_MS = int(ANSWERED_WITHIN.total_seconds() * 1000)
-_REFUSED = "This passkey was not accepted. Try another one, or your password."
-
-T = TypeVar("T")
-_log = logging.getLogger(__name__)
 
 
 class Passkeys:
@@ -78,22 +62,8 @@ class Passkeys:
     async def options_to_add(self, visitor: Visitor) -> dict[str, Any]:
         """What `navigator.credentials.create` is asked for. Raises PasskeysUnavailable."""
         self._require_possible()
-        return options_to_json_dict(
-            webauthn.generate_registration_options(
-                rp_id=self._host,
-                rp_name="Skyhook",
-                user_id=visitor.user.id.bytes,
-                user_name=visitor.user.email,
-                user_display_name=visitor.user.name,
-                challenge=self._challenges.make(_adding(visitor)),
-                timeout=_TIMEOUT_MS,
-                authenticator_selection=AuthenticatorSelectionCriteria(
-                    resident_key=ResidentKeyRequirement.REQUIRED,
-                    user_verification=UserVerificationRequirement.REQUIRED,
-                ),
-                exclude_credentials=await self._descriptors(visitor.user.id),
-            )
-        )
+        challenge = self._challenges.make(_adding(visitor))
+        return self._ceremonies.options_to_make(visitor.user, challenge, await self._known(visitor))
 
     def options_to_log_in(self) -> dict[str, Any]:
         """What `navigator.credentials.get` is asked for, of whoever it is. Raises PasskeysUnavailable."""
@@ -101,7 +71,7 @@ class Passkeys:
 
     async def options_again(self, visitor: Visitor) -> dict[str, Any]:
         """The same for a user who shall show once more who they are. Raises PasskeysUnavailable."""
-        return self._options(_again(visitor), await self._descriptors(visitor.user.id))
+        return self._options(_again(visitor), await self._known(visitor))
 
     async def add(self, visitor: Visitor, name: str, answer: str) -> Passkey:
         """Keeps the passkey that a device has made.
@@ -110,26 +80,16 @@ class Passkeys:
         """
         self._require_possible()
         name = checked_name(name)
-        given = _parsed(parse_registration_credential_json, answer)
-        challenge = _challenge_of(given.response.client_data_json)
-        verified = _checked(
-            lambda: webauthn.verify_registration_response(
-                credential=given,
-                expected_challenge=challenge,
-                expected_rp_id=self._host,
-                expected_origin=self.origin,
-                require_user_verification=True,
-            )
-        )
+        made = self._ceremonies.made(answer)
         passkey = Passkey(
             user_id=visitor.user.id,
             name=name,
-            credential_id=verified.credential_id,
-            public_key=verified.credential_public_key,
-            sign_count=verified.sign_count,
+            credential_id=made.credential_id,
+            public_key=made.public_key,
+            sign_count=made.sign_count,
         )
         async with self._database.write() as session:
-            await self._challenges.use(session, _adding(visitor), challenge)
+            await self._challenges.use(session, _adding(visitor), made.challenge)
             count = select(func.count()).select_from(Passkey).where(Passkey.user_id == visitor.user.id)
             if (await session.scalar(count) or 0) >= MOST:
                 raise PasskeysTooMany(f"You have {MOST} passkeys. Remove one that you do not use.")
@@ -168,65 +128,52 @@ class Passkeys:
     async def _user_of(self, answer: str, purpose: str, address: str, wanted: User | None = None) -> User:
         """Whose passkey has answered a challenge of this purpose, now and for the first time."""
         self._require_possible()
-        given = _parsed(parse_authentication_credential_json, answer)
+        shown = self._ceremonies.shown(answer)
         # Counted as logins by password are; in the place of the e-mail address is what names the passkey.
-        tried_as = f"passkey {hashlib.sha256(given.raw_id).hexdigest()}"
+        tried_as = f"passkey {hashlib.sha256(shown.credential_id).hexdigest()}"
         await check_failures(self._database, tried_as, address)
         try:
-            return await self._verify(given, purpose, wanted)
+            return await self._verify(shown, purpose, wanted)
         except PasskeyRefused:
             await count_failure(self._database, tried_as, address)
             raise
 
-    async def _verify(self, given: AuthenticationCredential, purpose: str, wanted: User | None) -> User:
+    async def _verify(self, shown: Shown, purpose: str, wanted: User | None) -> User:
         async with self._database.read() as session:
             query = select(Passkey, User).join(User, User.id == Passkey.user_id)
-            row = (await session.execute(query.where(Passkey.credential_id == given.raw_id))).first()
+            row = (await session.execute(query.where(Passkey.credential_id == shown.credential_id))).first()
         if row is None or (wanted is not None and row.User.id != wanted.id):
-            raise PasskeyRefused(_REFUSED)
+            raise PasskeyRefused()
         passkey: Passkey = row.Passkey
         user: User = row.User
-        if given.response.user_handle not in (user.id.bytes, None if wanted else user.id.bytes):
-            raise PasskeyRefused(_REFUSED)
-        challenge = _challenge_of(given.response.client_data_json)
-        verified = _checked(
-            lambda: webauthn.verify_authentication_response(
-                credential=given,
-                expected_challenge=challenge,
-                expected_rp_id=self._host,
-                expected_origin=self.origin,
-                credential_public_key=passkey.public_key,
-                credential_current_sign_count=passkey.sign_count,
-                require_user_verification=True,
-            )
-        )
+        if shown.user_handle not in (user.id.bytes, None if wanted else user.id.bytes):
+            raise PasskeyRefused()
+        sign_count = self._ceremonies.verify(shown, passkey.public_key, passkey.sign_count)
         async with self._database.write() as session:
-            await self._challenges.use(session, purpose, challenge)
+            await self._challenges.use(session, purpose, shown.challenge)
             # As it was when it was checked: of two answers at once with one count, one may be a copy's.
             used = await session.execute(
                 update(Passkey)
                 .where(Passkey.id == passkey.id, Passkey.sign_count == passkey.sign_count)
-                .values(sign_count=verified.new_sign_count, used_at=now())
+                .values(sign_count=sign_count, used_at=now())
                 .returning(Passkey.id)
             )
             if used.first() is None:
-                raise PasskeyRefused(_REFUSED)
+                raise PasskeyRefused()
         return user
 
-    def _options(self, purpose: str, allowed: list[PublicKeyCredentialDescriptor]) -> dict[str, Any]:
+    def _options(self, purpose: str, known: list[bytes]) -> dict[str, Any]:
         self._require_possible()
-        return options_to_json_dict(
-            webauthn.generate_authentication_options(
-                rp_id=self._host,
-                challenge=self._challenges.make(purpose),
-                timeout=_TIMEOUT_MS,
-                allow_credentials=allowed,
-                user_verification=UserVerificationRequirement.REQUIRED,
-            )
-        )
+        return self._ceremonies.options_to_show(self._challenges.make(purpose), known)
 
-    async def _descriptors(self, user_id: UUID) -> list[PublicKeyCredentialDescriptor]:
-        return [PublicKeyCredentialDescriptor(id=one.credential_id) for one in await self.of_user(user_id)]
+    @cached_property
+    def _ceremonies(self) -> Ceremonies:
+        from skyhook.accounts.ceremonies import Ceremonies
+
+        return Ceremonies(self._host, self.origin)
+
+    async def _known(self, visitor: Visitor) -> list[bytes]:
+        return [one.credential_id for one in await self.of_user(visitor.user.id)]
 
     def _require_possible(self) -> None:
         if not self.are_possible:
@@ -248,23 +195,6 @@ def _adding(visitor: Visitor) -> str:
 
 def _again(visitor: Visitor) -> str:
     return f"again {visitor.session.id}"
-
-
-def _parsed(parse: Callable[[str], T], answer: str) -> T:
-    return _checked(lambda: parse(answer))
-
-
-def _challenge_of(client_data: bytes) -> bytes:
-    return _checked(lambda: parse_client_data_json(client_data).challenge)
-
-
-def _checked(check: Callable[[], T]) -> T:
-    """What a check of the library returns. Raises PasskeyRefused, whatever was wrong."""
-    try:
-        return check()
-    except Exception as error:  # of parsers, of cryptography, of what it finds: they have no common class
-        _log.warning("A passkey was refused: %r", error)
-        raise PasskeyRefused(_REFUSED) from error
 
 
 def _origin(address: str) -> tuple[str, str]:

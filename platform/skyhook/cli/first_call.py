@@ -37,6 +37,7 @@ def first_call(configuration: Configuration, key_file: Path, step: Callable[[str
             f"It took {usage['promptTokens']} + {usage['completionTokens']} tokens of {completion['model']} "
             f"and cost {int(usage['cost']) / 1e9:.7f} dollars"
         )
+    step(f"Console: {address}/console")
     step(f"GraphiQL: {address}/graphql")
     step("Try it yourself:")
     messages = '[{role: \\"user\\", content: \\"What is 17 + 25?\\"}]'

@@ -61,6 +61,7 @@ def test_a_client_that_goes_away_ends_the_answer_and_pays_for_its_part(server: S
         organization = server.graphql(last)["data"]["viewer"]["organization"]
         return organization["usageEvents"]["edges"][0]["node"]
 
+    completed(server)
     before = newest()["id"]
     stream = events(server, maxTokens=200)
     assert next(stream)["data"]["chatStream"]["text"]

@@ -61,17 +61,24 @@ def main() -> None:
         action="store_true",
         help="a quarter faster after minutes of compiling; needs a C++ compiler",
     )
+    parser.add_argument(
+        "--shipped",
+        action="store_true",
+        help="begin with the shipped weights, so that they learn what changed in the FAQ",
+    )
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints/chat"))
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
     options.checkpoints.mkdir(parents=True, exist_ok=True)
-    tokenizer_file = options.checkpoints / "tokenizer.json"
+    tokenizer_file = (WEIGHTS if options.shipped else options.checkpoints) / "tokenizer.json"
     if not tokenizer_file.exists():
         train_tokenizer(options.seed, TOKENIZER_EXAMPLES).save(str(tokenizer_file))
     tokenizer = Tokenizer.from_file(str(tokenizer_file))
     model = make_model()
+    if options.shipped:
+        model.load_state_dict(LlamaForCausalLM.from_pretrained(WEIGHTS, dtype=torch.float32).state_dict())
     train(
         model,
         lambda start: batches(tokenizer, options.seed, start, options.batch_tokens),
