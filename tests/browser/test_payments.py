@@ -1,5 +1,7 @@
-"""A customer buys credit on Stripe's page, spends it, is stopped at zero, goes on by a saved card, and gets an
-invoice that adds up."""
+"""A customer buys credit on Stripe's page, spends it, is stopped at zero, goes on by a saved card.
+
+In the end the invoice adds up.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import httpx
 import pytest
 import stripe
 from pypdf import PdfReader
@@ -124,6 +127,12 @@ def test_credit_is_bought_spent_to_the_end_and_comes_again_by_itself(
         == in_database(server, "SELECT total FROM billing_documents WHERE kind = 'invoice'")
     )
     (document,) = in_graphql(server, "INVOICE")
+    server.command("users", "create", "other@example.com", "--name", "Other", "--password", "a grey seal")
+    server.command("organizations", "create", "other", "--owner", "other@example.com")
+    other = server.command("keys", "create", "other").strip()
+    with server.client(other) as client:
+        assert client.get(document["pdfPath"]).status_code == 404
+    assert httpx.get(server.address + document["pdfPath"]).status_code == 401
     with server.client() as client:
         text = PdfReader(io.BytesIO(client.get(document["pdfPath"]).content)).pages[0].extract_text()
     assert document["number"] in text
