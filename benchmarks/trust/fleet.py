@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from benchmarks.trust.warm import Nursery, WarmServer
-from sqlalchemy import text
+from sqlalchemy import select, text
 from tests.serving import Server
 
+from skyhook.accounts.models import Organization
 from skyhook.billing.reconciliation import reconcile
 from skyhook.database import Database
 from skyhook.payments.reconciliation import verify
@@ -102,6 +104,12 @@ async def one(database: Database, query: str, **values: Any) -> Any:
     """The first value that a query gives."""
     async with database.read() as session:
         return await session.scalar(text(query), values)
+
+
+async def first_organization(database: Database) -> UUID:
+    """The one that the fleet's key is of."""
+    async with database.read() as session:
+        return (await session.scalars(select(Organization.id))).one()
 
 
 async def unbalanced(database: Database) -> dict[str, int]:

@@ -9,13 +9,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from benchmarks.trust.fleet import WORD, Fleet, one, unbalanced
+from benchmarks.trust.fleet import WORD, Fleet, first_organization, one, unbalanced
 from benchmarks.trust.wire import Line, code_of
-from sqlalchemy import select
 from tests.serving import Server
 
 from skyhook.accounts.first_run import STARTING_CREDIT
-from skyhook.accounts.models import Organization
 from skyhook.billing import Billing
 from skyhook.database import Database
 
@@ -53,8 +51,7 @@ class Tally:
 async def hammer(fleet: Fleet, seconds: float, seed: int) -> tuple[Tally, list[str]]:
     """Spends and tops up for so long; what was seen, and what is wrong with it."""
     database, tally, dice = Database(fleet.url), Tally(), random.Random(seed)  # noqa: S311
-    async with database.read() as session:
-        organization = (await session.scalars(select(Organization.id))).one()
+    organization = await first_organization(database)
     billing = Billing(database)
     ends_at = time.monotonic() + seconds
     callers = [

@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from benchmarks.trust.fleet import Fleet, children, differences, one, unbalanced
+from benchmarks.trust.fleet import Fleet, children, differences, first_organization, one, unbalanced
 from benchmarks.trust.warm import is_alive
 from benchmarks.trust.wire import Line, code_of
 from sqlalchemy import func, select, text
 from tests.serving import Server
 
-from skyhook.accounts.models import Organization
 from skyhook.billing import Billing
 from skyhook.billing.leases import LEASE
 from skyhook.billing.service import SWEEP_EVERY
@@ -281,8 +280,7 @@ class Crash:
 async def kill_over_and_over(fleet: Fleet, runs: int, seed: int, log: Path) -> tuple[Crash, list[Run]]:
     """So many runs; each is written to `log` as it ends, so that they count if this is cut off."""
     crash, done = Crash(fleet, random.Random(seed)), list[Run]()  # noqa: S311
-    async with crash.database.read() as session:
-        organization = (await session.scalars(select(Organization.id))).one()
+    organization = await first_organization(crash.database)
     await Billing(crash.database).grant(organization, CREDIT, reason="benchmark", key="benchmark")
     for number in range(1, runs + 1):
         run = await crash.run(number)

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from benchmarks.trust.fleet import WORD, Fleet, one
+from benchmarks.trust.fleet import WORD, Fleet, first_organization, one
 from benchmarks.trust.wire import Line, code_of
 
+from skyhook.billing import Billing
 from skyhook.database import Database
 
 CALLERS = 24
@@ -37,6 +38,9 @@ class Keys:
 
 async def retry(fleet: Fleet, keys: int, seed: int) -> tuple[Keys, list[str]]:
     """Sends every key two to four times; what was seen, and what is wrong with it."""
+    database = Database(fleet.url)
+    organization = await first_organization(database)
+    await Billing(database).grant(organization, keys * WORD, reason="benchmark", key="benchmark")
     dice, seen = random.Random(seed), Keys({uuid4().hex: set() for _ in range(keys)})  # noqa: S311
     together, later = list[str](), list[str]()
     for key in seen.answers:
@@ -50,7 +54,6 @@ async def retry(fleet: Fleet, keys: int, seed: int) -> tuple[Keys, list[str]]:
     while unanswered := [key for key, answers in seen.answers.items() if not answers]:
         await _send_all(fleet, seen, unanswered, dice)
     await asyncio.to_thread(fleet.stop)
-    database = Database(fleet.url)
     problems = await _judge(database, seen)
     await database.close()
     return seen, problems

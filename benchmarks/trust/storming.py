@@ -153,7 +153,11 @@ async def _send(fleet: Fleet, events: Sequence[bytes], dice: random.Random) -> N
             body = waiting.pop()
             headers = {"Stripe-Signature": signature(SECRET, body, int(time.time()))}
             address = dice.choice(fleet.servers).address
-            answer = await client.post(f"{address}/webhooks/stripe", content=body, headers=headers)
+            try:
+                answer = await client.post(f"{address}/webhooks/stripe", content=body, headers=headers)
+            except httpx.TransportError:
+                waiting.insert(0, body)
+                continue
             if answer.status_code != 200:
                 waiting.insert(0, body)
 
