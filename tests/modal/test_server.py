@@ -89,7 +89,7 @@ def test_the_marks_of_functions_are_those_on_modal(server: Server, modal_server:
     assert image.resources.gpu_config.gpu_type == "L4"
     assert image.resources.memory_mb_max == 16 * 1024
     assert image.volume_mounts[0].mount_path == "/models"
-    assert (image.is_checkpointing_function, chat.is_checkpointing_function) == (False, True)
+    assert (image.checkpointing_enabled, chat.checkpointing_enabled) == (False, True)
     assert chat.max_concurrent_inputs == 64
     assert chat.timeout_secs == 300 + 10
     assert browser.autoscaler_settings.max_containers == 1
