@@ -44,6 +44,8 @@ class FunctionSpec:
     """How many calls one worker serves at a time, each in a thread of its own."""
     keep_warm_s: float = 300.0
     """How long an idle worker is kept, in seconds."""
+    stateful: bool = False
+    """Whether calls find what earlier ones left in the worker, so that there may be one worker only."""
 
 
 class FunctionError(Exception):
@@ -69,6 +71,7 @@ def function(
     timeout_s: float = 300.0,
     concurrency: int = 1,
     keep_warm_s: float = 300.0,
+    stateful: bool = False,
 ) -> Callable[[C], C]:
     """Marks a plain class as a function.
 
@@ -88,6 +91,7 @@ def function(
             timeout_s=timeout_s,
             concurrency=concurrency,
             keep_warm_s=keep_warm_s,
+            stateful=stateful,
         )
         setattr(cls, SPEC, spec)
         for name, member in vars(cls).items():

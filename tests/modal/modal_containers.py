@@ -26,6 +26,11 @@ from modal_state import Call, Function, State
 HEARTBEAT_S = 10.0
 INPUTS_S = 10.0
 """How long a container's question for an input may wait for one."""
+ENTRY = """
+import ctypes, runpy
+ctypes.CDLL(None).prctl(1, 9)  # killed with the tests, should those be killed
+runpy.run_module("modal._container_entrypoint", run_name="__main__")
+"""
 RESULT = api_pb2.GenericResult
 
 
@@ -189,7 +194,7 @@ class Containers:
             for secret_id in function.definition.secret_ids:
                 environment |= self._state.secrets[secret_id]
             container.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "modal._container_entrypoint"),
+                *(sys.executable, "-c", ENTRY),
                 env=environment,
                 stdin=asyncio.subprocess.DEVNULL,
                 start_new_session=True,

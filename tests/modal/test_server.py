@@ -80,6 +80,27 @@ def test_every_installed_function_is_deployed(server: Server) -> None:
     assert any("ImageModel" in line and "L4" in line for line in lines)
 
 
+def test_the_marks_of_functions_are_those_on_modal(server: Server, modal_server: ModalServer) -> None:
+    made = {
+        function.definition.function_name.partition("_")[0]: function.definition
+        for function in modal_server.state.functions.values()
+    }
+    image, browser, chat = made["ImageModel"], made["Browser"], made["ChatModel"]
+    assert image.resources.gpu_config.gpu_type == "L4"
+    assert image.resources.memory_mb_max == 16 * 1024
+    assert image.volume_mounts[0].mount_path == "/models"
+    assert (image.checkpointing_enabled, chat.checkpointing_enabled) == (False, True)
+    assert chat.max_concurrent_inputs == 64
+    assert chat.timeout_secs == 300 + 10
+    assert browser.autoscaler_settings.max_containers == 1
+    built = "\n".join(line for one in modal_server.state.images.values() for line in one.dockerfile_commands)
+    assert "espeak-ng" in built
+    assert "torch" in built
+    files = [file for mount in modal_server.state.mounts.values() for file in mount]
+    assert "/root/skyhook/compute/modal/app.py" in files
+    assert not [file for file in files if "graphql" in file or "skyhook_chat" in file]
+
+
 def test_a_call_is_answered_and_charged_as_locally(server: Server) -> None:
     answer = server.graphql('mutation { probeAnswer(text: "one two") }')
     assert answer["data"] == {"probeAnswer": "one two"}

@@ -30,7 +30,14 @@ IDLE_S = 240.0
 SWEEP_S = 10.0
 
 
-@function(system_packages=("chromium",), memory_gib=2.0, concurrency=16, timeout_s=90.0, keep_warm_s=300.0)
+@function(
+    system_packages=("chromium",),
+    memory_gib=2.0,
+    concurrency=16,
+    timeout_s=90.0,
+    keep_warm_s=300.0,
+    stateful=True,
+)
 class Browser:
     """Holds a Chromium for each task, from `open` to `close`, over the calls in between."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
@@ -47,8 +48,9 @@ class DetachedCalls:
             async with self._database.write() as session:
                 session.add(JobCall(job_id=self._job_id, key=key, call_id=call_id))
         try:
-            async for value in self._compute.collect(call_id, method):
-                yield value
+            async with aclosing(self._compute.collect(call_id, method)) as values:
+                async for value in values:
+                    yield value
         except SkyhookError:
             self._begun[name] -= 1
             async with self._database.write() as session:  # tried again, it begins anew

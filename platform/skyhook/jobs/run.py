@@ -153,7 +153,8 @@ class JobRun:
         """Calls a function's method on the configured backend."""
         if self._detached is None:
             return await self._compute.call(method, argument)
-        return cast(R, await anext(self._detached.run(method, argument)))
+        async with aclosing(self._detached.run(method, argument)) as results:
+            return cast(R, await anext(results))
 
     def stream(self, method: Callable[[F, A], Iterator[R]], argument: A) -> AsyncGenerator[R, None]:
         """Streams from a function's method on the configured backend."""

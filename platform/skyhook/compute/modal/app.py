@@ -75,6 +75,7 @@ def build(functions: Sequence[type]) -> modal.App:
             env={FUNCTION: spec.name},
             gpu=spec.gpu,
             memory=(mib // 4, mib),
+            max_containers=1 if spec.stateful else None,
             timeout=int(spec.timeout_s) + STOP_S,
             scaledown_window=int(min(max(spec.keep_warm_s, IDLE_S[0]), IDLE_S[1])),
             volumes={MOUNT: modal.Volume.from_name(VOLUME, create_if_missing=True)},
