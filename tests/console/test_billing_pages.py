@@ -192,6 +192,6 @@ def test_a_discount_a_price_of_ones_own_and_tiers_are_shown(server: Server, clie
     page = re.sub(r"(<[^>]+>|\s)+", " ", client.get(f"{address}/prices").text)
     assert "Your organization gets 12.5 % off the list." in page
     assert "$0.07 per 1,000,000 tokens your price List: $0.40 per 1,000,000 tokens" in page
-    assert "at first: $0.00175 per" in page
+    assert "at first: $1.75 per 1,000 words now from 1,000: $0.875 per 1,000 words" in page
     assert "You get 12.5 % off" in client.get(address).text
     assert "off the list" not in client.get(f"{BILLING}/prices").text

@@ -40,7 +40,8 @@ class PluginMeter:
     title: str = strawberry.field(description="For people.")
     unit: str = strawberry.field(description="What is counted, in the singular.")
     price: BigInt = strawberry.field(
-        description="Nano-dollars for each unit, of models that have no price of their own."
+        description="Nano-dollars for each unit that you pay before a discount, "
+        "of models without their own price."
     )
 
 
