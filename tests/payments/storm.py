@@ -152,7 +152,7 @@ class Instance:
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = now) -> None:
         self.database = database
-        self.inbox = Inbox(database, clock)
+        self.inbox = Inbox(database, clock, _nobody)
 
     async def welcome(self, organizations: Sequence[UUID]) -> None:
         """Makes organizations whose saved card is charged by itself."""
