@@ -63,10 +63,13 @@ async def hammer(fleet: Fleet, seconds: float, seed: int) -> tuple[Tally, list[s
 
     async def top_up() -> None:
         while time.monotonic() < ends_at:
+            seen = tally.refused.total()
+            await asyncio.sleep(dice.uniform(*TOP_UP_EVERY_S))
+            if tally.refused.total() == seen:
+                continue  # not used up yet
             amount = dice.randint(*TOP_UPS) * WORD
             await billing.grant(organization, amount, reason="top-up", key=uuid4().hex)
             tally.granted += amount
-            await asyncio.sleep(dice.uniform(*TOP_UP_EVERY_S))
 
     watching = asyncio.create_task(watch(database, tally))
     await asyncio.gather(*callers, top_up())
