@@ -42,9 +42,11 @@ def server(modal_server: ModalServer, tmp_path_factory: pytest.TempPathFactory) 
     server = Server(tmp_path_factory.mktemp("server"), environment=variables)
     server.command("functions", "deploy")
     server.prepare()
-    server.start()
-    yield server
-    server.stop()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 def until(server: Server, job_id: str, *states: str, within_s: float = 60) -> dict[str, Any]:
