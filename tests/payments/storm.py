@@ -222,3 +222,7 @@ def _rows(
         yield reversal.stripe_id, (reversal.intent, reversal.amount, *flags)
     for setting in settings:
         yield f"{setting.organization_id} paused", setting.paused
+
+
+async def _nobody(customer: str) -> None:
+    raise AssertionError(f"{customer} has no subscription")
