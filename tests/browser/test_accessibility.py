@@ -70,6 +70,21 @@ def test_a_page_can_be_used_by_everybody(visitor: Chromium, server: Server, page
     assert violations(visitor) == []
 
 
+@pytest.mark.parametrize("page", ["/billing/details", "/playground/chat/talk", "/playground/imagine/edit"])
+def test_every_field_is_there_on_a_phone(visitor: Chromium, server: Server, page: str) -> None:
+    visitor.appear(width=390)
+    visitor.open(f"{server.address}/console/o/first{page}")
+    hidden = "[...document.querySelectorAll('.field')].filter((one) => !one.checkVisibility()).length"
+    visitor.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    assert visitor.run("document.querySelectorAll('.field').length") > 0
+    assert visitor.run(hidden) == 0
+    visitor.open(f"{server.address}/console/o/first/billing/prices")
+    assert visitor.run("""(() => {
+      const tab = document.querySelector('.sub [aria-current]').getBoundingClientRect();
+      return tab.left >= 0 && tab.right <= innerWidth;
+    })()"""), "the current tab is in sight"
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_so_can_the_login_and_the_page_of_an_error(visitor: Chromium, server: Server, *, dark: bool) -> None:
     visitor.appear(dark=dark)

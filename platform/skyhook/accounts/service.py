@@ -163,6 +163,16 @@ class Accounts:
             await session.delete(member)
 
 
+async def emails_for_billing(session: AsyncSession, organization_id: UUID) -> Sequence[str]:
+    """Where those are written to who look after an organization's money."""
+    query = (
+        select(User.email)
+        .join(Member, Member.user_id == User.id)
+        .where(Member.organization_id == organization_id, Member.role.in_((Role.OWNER, Role.BILLING)))
+    )
+    return (await session.scalars(query)).all()
+
+
 async def require_rank(session: AsyncSession, caller: Caller, *roles: Role) -> None:
     """Raises RoleTooHigh if one of the roles is above the one of the caller, or of who made its key."""
     query = select(Member.role).where(

@@ -16,7 +16,8 @@ from uuid import UUID
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from skyhook.accounts.models import Member, Organization, Role, User
+from skyhook.accounts.models import Organization
+from skyhook.accounts.service import emails_for_billing
 from skyhook.alerts.models import LOW, AlertKind, SpendingAlert
 from skyhook.billing.errors import dollars
 from skyhook.billing.funds import CREDIT_ASSET, month_of, month_start
@@ -143,11 +144,7 @@ class Watch:
         """To those who look after the money."""
         alert = due.alert
         organization = await session.get_one(Organization, alert.organization_id)
-        emails = await session.scalars(
-            select(User.email)
-            .join(Member, Member.user_id == User.id)
-            .where(Member.organization_id == organization.id, Member.role.in_((Role.OWNER, Role.BILLING)))
-        )
+        emails = await emails_for_billing(session, organization.id)
         threshold, amount = dollars(alert.threshold * NANO_PER_CENT), dollars(due.amount)
         if alert.kind == AlertKind.SPENDING:
             subject = f"{organization.name} has spent {threshold} this month"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from sqlalchemy import select
-
-from skyhook.accounts.models import Member, Organization, Role, User
+from skyhook.accounts.models import Organization
+from skyhook.accounts.service import emails_for_billing
 from skyhook.database import Database
 from skyhook.mail import message
 from skyhook.mail.service import Mail
@@ -25,11 +24,7 @@ async def tell(database: Database, mail: Mail, address: str, row: Subscription, 
     async with database.read() as session:
         organization = await session.get_one(Organization, row.organization_id)
         plan = await session.get(Plan, row.next_plan or row.plan or "")
-        emails = await session.scalars(
-            select(User.email)
-            .join(Member, Member.user_id == User.id)
-            .where(Member.organization_id == organization.id, Member.role.in_((Role.OWNER, Role.BILLING)))
-        )
+        emails = await emails_for_billing(session, organization.id)
     title = plan.title if plan is not None else "plan"
     if letter is Letter.NOT_PAID:
         subject = f"The plan of {organization.name} could not be renewed"
@@ -46,5 +41,5 @@ async def tell(database: Database, mail: Mail, address: str, row: Subscription, 
             "Credit that is left stays until it expires. You can choose a plan again at any time.",
         ]
     page = f"{address}/console/o/{organization.slug}/billing/plan"
-    for email in emails.all():
+    for email in emails:
         mail.send_later(message.Letter(email, subject, paragraphs, "Open the plan's page", page))

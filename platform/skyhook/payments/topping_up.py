@@ -12,7 +12,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from skyhook.accounts.models import Member, Organization, Role, User
+from skyhook.accounts.models import Organization
+from skyhook.accounts.service import emails_for_billing
 from skyhook.billing.funds import CREDIT_ASSET
 from skyhook.clock import new_id
 from skyhook.database import Database
@@ -226,12 +227,8 @@ class ToppingUp:
         """Writes to those who look after the money."""
         async with self._database.read() as session:
             organization = await session.get_one(Organization, payment.organization_id)
-            emails = await session.scalars(
-                select(User.email)
-                .join(Member, Member.user_id == User.id)
-                .where(Member.organization_id == organization.id, Member.role.in_((Role.OWNER, Role.BILLING)))
-            )
-        for email in emails.all():
+            emails = await emails_for_billing(session, organization.id)
+        for email in emails:
             self._mail.send_later(
                 Letter(
                     email,
