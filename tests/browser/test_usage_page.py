@@ -10,6 +10,8 @@ from tests.serving import Server
 from .chromium import Chromium
 from .test_accessibility import log_in
 
+SETTLED = "!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling, .htmx-added')"
+"""That HTMX has put what came into the page and listens to its fields."""
 CALL = 'mutation { probeAnswer(behaviour: "answer", text: "yes") }'
 
 
@@ -48,6 +50,7 @@ def test_the_page_is_used_with_the_keyboard_and_counts_by_itself(chromium: Chrom
     chromium.wait("document.querySelector('tbody th')?.textContent.trim() === 'probeAnswer'")
     assert chromium.run("window.isTheSamePage && document.activeElement.name === 'by'")
     chromium.wait("document.querySelector('[data-chart] svg')?.getAttribute('role') === 'slider'")
+    chromium.wait(SETTLED)
 
     for name, day in (("to", "2026-02-02"), ("from", "2026-02-01")):
         chromium.run(f"""{{ const field = document.querySelector('[name={name}]'); field.value = '{day}';
@@ -57,5 +60,6 @@ def test_the_page_is_used_with_the_keyboard_and_counts_by_itself(chromium: Chrom
             chromium.wait(
                 "document.querySelector('[role=alert]')?.textContent.includes('after the last one')"
             )
+            chromium.wait(SETTLED)
     assert chromium.run("location.search.includes('period=days')")
     chromium.wait("document.querySelector('.empty')?.textContent.includes('Nothing was used')")

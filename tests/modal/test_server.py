@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import time
+from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from compute_helpers import configuration
@@ -73,6 +77,18 @@ def wait_for_work(modal_server: ModalServer, before: int) -> Call:
             return begun[0]
         time.sleep(0.02)
     raise AssertionError("no call was begun")
+
+
+def wait_for_note(server: Server, job_id: str) -> None:
+    """Until the server has written down which call it has begun for the job."""
+    job = UUID(b64decode(job_id).decode().partition(":")[2])
+    deadline = time.monotonic() + 60
+    with closing(sqlite3.connect(server.data / "skyhook.db")) as database:
+        while time.monotonic() < deadline:
+            if database.execute("SELECT 1 FROM job_calls WHERE job_id = ?", [job.hex]).fetchone():
+                return
+            time.sleep(0.02)
+    raise AssertionError("no call was written down")
 
 
 def test_every_installed_function_is_deployed(server: Server) -> None:
@@ -147,6 +163,7 @@ def test_a_killed_server_goes_on_with_the_call_that_it_had_begun(
     before = len(works(modal_server))
     job = server.graphql(SUBMIT, steps=1, pause=2.5)["data"]["probeWork"]
     wait_for_work(modal_server, before)
+    wait_for_note(server, job["id"])
     server.kill()
     server.start()
     done = until(server, job["id"], "COMPLETED", within_s=90)

@@ -38,10 +38,13 @@ RESERVED = frozenset(
         "webhooks",
         # The core's commands, which a plugin's must not be hidden by.
         "credit",
+        "functions",
         "init",
+        "invoices",
         "migrate",
         "models",
         "organizations",
+        "plans",
         "plugin",
         "plugins",
         "prices",
