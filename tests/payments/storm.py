@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -155,21 +155,30 @@ class Instance:
         self.inbox = Inbox(database, clock, _nobody)
 
     async def welcome(self, organizations: Sequence[UUID]) -> None:
-        """Makes organizations whose saved card is charged by itself."""
+        """Makes organizations whose saved card is charged by itself, though by no server meanwhile."""
         async with self.database.write() as session:
             for one in organizations:
                 session.add(Organization(id=one, name="Acme", slug=one.hex))
             await session.flush()
             for one in organizations:
-                session.add(AutoTopUp(organization_id=one, threshold=1, amount=1, monthly_cap=1))
+                session.add(
+                    AutoTopUp(
+                        organization_id=one,
+                        threshold=1,
+                        amount=1,
+                        monthly_cap=1,
+                        paused="Only events are applied.",
+                    )
+                )
 
     async def begin(self, begun: Sequence[Begun]) -> None:
-        """Writes payments down as they begin."""
+        """Writes payments down as they begin; ahead of time, so that no server asks Stripe for late ones."""
         async with self.database.write() as session:
             session.add_all(
                 Payment(
                     id=one.id, organization_id=one.organization, kind=one.kind, state=PaymentState.OPEN,
                     amount=one.cents, taken_back=0, session=one.session,
+                    created_at=now() + timedelta(hours=1),
                 )
                 for one in begun
             )  # fmt: skip
@@ -199,7 +208,9 @@ class Instance:
                 await collect(session, one)
         async with self.database.read() as session:
             return dict(_rows(
-                await session.scalars(select(LedgerAccount)),
+                await session.scalars(
+                    select(LedgerAccount).where(LedgerAccount.organization_id.in_(organizations))
+                ),
                 await session.scalars(select(Payment)),
                 await session.scalars(select(Reversal)),
                 await session.scalars(select(AutoTopUp)),
