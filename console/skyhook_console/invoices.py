@@ -12,6 +12,7 @@ from litestar import Response, get, post
 from skyhook.errors import InvalidInput, SkyhookError
 from skyhook.invoices.countries import COUNTRIES
 from skyhook.invoices.details import GivenDetails
+from skyhook.invoices.errors import LinesDiffer
 from skyhook.invoices.models import BillingDetails, BillingDocument, DocumentKind
 from skyhook.invoices.pdf import pdf_of
 from skyhook.invoices.sheet import TITLES, period
@@ -45,9 +46,15 @@ async def invoices_page(visit: Visit, slug: str, before: UUID | None = None) -> 
     visit, caller = visit.at(slug, BILLING_READ)
     invoices = visit.services.invoices
     rows = await invoices.documents(caller, ROWS + 1, before)
+    preview, problem = None, None
+    try:
+        preview = None if before else await invoices.preview(caller)
+    except LinesDiffer as error:  # what was issued is to be seen all the same
+        problem = error.message
     return visit.page(
         "invoices.html",
-        preview=None if before else await invoices.preview(caller),
+        preview=preview,
+        problem=problem,
         months=_by_month(rows[:ROWS]),
         older=rows[ROWS - 1].id if len(rows) > ROWS else None,
         titles=TITLES,

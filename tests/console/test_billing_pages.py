@@ -6,7 +6,9 @@ import asyncio
 import csv
 import io
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -195,3 +197,19 @@ def test_a_discount_a_price_of_ones_own_and_tiers_are_shown(server: Server, clie
     assert "at first: $1.75 per 1,000 words now from 1,000: $0.875 per 1,000 words" in page
     assert "You get 12.5 % off" in client.get(address).text
     assert "off the list" not in client.get(f"{BILLING}/prices").text
+
+
+def test_books_that_differ_leave_the_list_of_invoices_as_it_is(server: Server, client: httpx.Client) -> None:
+    def change(by: int) -> None:
+        with closing(sqlite3.connect(server.data / "skyhook.db", timeout=30)) as database:
+            database.execute("UPDATE usage_hours SET cost = cost + ? WHERE meter = 'probe.words'", [by])
+            database.commit()
+
+    server.graphql('mutation { probeAnswer(behaviour: "answer", text: "yes") }')
+    change(1)
+    page = client.get(f"{BILLING}/invoices")
+    change(-1)
+    assert page.status_code == 200
+    assert "skyhook billing reconcile" in page.text
+    assert "Issued" in page.text
+    assert "skyhook billing reconcile" not in client.get(f"{BILLING}/invoices").text
