@@ -5,10 +5,8 @@ What was spent is read from the roll-ups of usage, what is left from the ledger:
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -26,6 +24,7 @@ from skyhook.graphql.ids import node_id
 from skyhook.ledger.models import LedgerAccount
 from skyhook.mail.message import Letter
 from skyhook.mail.service import Mail
+from skyhook.rounds import Rounds
 from skyhook.usage.models import CALL
 from skyhook.usage.queries import sums
 from skyhook.webhooks.events import BILLING_ALERT
@@ -62,22 +61,19 @@ class Watch:
         self._webhooks = webhooks
         self._address = address
         self._clock = clock
-        self._woken = asyncio.Event()
-        self._loop: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self._look, EVERY_S, _log, "spending cannot be looked at now")
 
     async def start(self) -> None:
         """Looks twice a minute from here on."""
-        self._loop = asyncio.create_task(self._run())
+        await self._rounds.start()
 
     async def close(self) -> None:
         """Looks no more."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await self._rounds.close()
 
     def wake(self) -> None:
         """Looks at once."""
-        self._woken.set()
+        self._rounds.wake()
 
     async def round(self) -> None:
         """Fires what is due, and lets alerts of low credit fire again whose credit was topped up."""
@@ -159,16 +155,9 @@ class Watch:
         page = f"{self._address}/console/o/{organization.slug}/billing"
         return [Letter(email, subject, [f"{what} {asked}", then], "Open billing", page) for email in emails]
 
-    async def _run(self) -> None:
-        while True:
-            self._woken.clear()
-            try:
-                await self.round()
-            except Exception:
-                _log.exception("spending cannot be looked at now; it is tried again in %s s", EVERY_S)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_S):
-                    await self._woken.wait()
+    async def _look(self) -> float:
+        await self.round()
+        return EVERY_S
 
 
 async def _credits(session: AsyncSession, alerts: Sequence[SpendingAlert]) -> tuple[list[_Due], list[UUID]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
@@ -25,6 +24,7 @@ from skyhook.ledger.models import LedgerEntry
 from skyhook.ledger.service import insert_if_absent
 from skyhook.payments.models import Payment, PaymentState, Reversal
 from skyhook.plugins.host import PluginHost
+from skyhook.rounds import Rounds
 
 POLL_S = 5.0
 MONTHS_EVERY = timedelta(minutes=5)
@@ -43,18 +43,16 @@ class Upkeep:
         self._plugins = plugins
         self._seller = seller
         self._clock = clock
-        self._loop: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self._look, POLL_S, _log, "documents cannot be issued now")
         self._months_at = clock()
 
     async def start(self) -> None:
         """Looks every few seconds from here on."""
-        self._loop = asyncio.create_task(self._run())
+        await self._rounds.start()
 
     async def close(self) -> None:
         """Looks no more; what is half done is rolled back, and done by the next process."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await self._rounds.close()
 
     async def round(self) -> list[BillingDocument]:
         """Issues what is due of payments, and every few minutes of months; what that was."""
@@ -138,13 +136,9 @@ class Upkeep:
                 update(InvoicedUntil).where(InvoicedUntil.month < month).values(month=month)
             )
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.round()
-            except Exception:
-                _log.exception("documents cannot be issued now; they are tried again in %s s", POLL_S)
-            await asyncio.sleep(POLL_S)
+    async def _look(self) -> float:
+        await self.round()
+        return POLL_S
 
 
 async def _first_month(session: AsyncSession) -> str | None:

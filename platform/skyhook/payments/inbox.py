@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
@@ -16,6 +14,7 @@ from skyhook.errors import InvalidInput, NotFound
 from skyhook.ledger.service import insert_if_absent
 from skyhook.payments import events
 from skyhook.payments.models import EventState, StripeEvent
+from skyhook.rounds import Rounds
 
 POLL_S = 5.0
 AT_ONCE = 100
@@ -41,19 +40,16 @@ class Inbox:
         self._clock = clock
         self._follow = follow
         """Makes what belongs to a customer of Stripe's what it is there."""
-        self._woken = asyncio.Event()
-        self._loop: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self._look, POLL_S, _log, "Stripe's events cannot be applied now")
         self._sweep_at = clock()
 
     async def start(self) -> None:
         """Applies what is due from here on."""
-        self._loop = asyncio.create_task(self._run())
+        await self._rounds.start()
 
     async def close(self) -> None:
         """Applies nothing more; what is left is applied by the next process."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await self._rounds.close()
 
     async def receive(self, body: bytes) -> None:
         """Writes an event down; durable when this returns. Raises InvalidInput for what is no event."""
@@ -69,7 +65,7 @@ class Inbox:
         }  # fmt: skip
         async with self._database.write() as session:
             await session.execute(insert_if_absent(session, StripeEvent).values(values))
-        self._woken.set()
+        self._rounds.wake()
 
     async def replay(self, identifier: str | None = None) -> int:
         """Applies an event again, or all that were given up; how many. Raises NotFound."""
@@ -84,7 +80,7 @@ class Inbox:
             count = len(rows.all())
         if identifier is not None and not count:
             raise NotFound(f"There is no event {identifier}.")
-        self._woken.set()
+        self._rounds.wake()
         return count
 
     async def apply_due(self) -> int:
@@ -139,19 +135,10 @@ class Inbox:
             if event.attempts >= TRIES:
                 event.state = EventState.FAILED
 
-    async def _run(self) -> None:
-        while True:
-            self._woken.clear()
-            more = 0
-            try:
-                more = await self.apply_due()
-                await self._sweep()
-            except Exception:
-                _log.exception("Stripe's events cannot be applied now; they are tried again in %s s", POLL_S)
-            if more < AT_ONCE:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_S):
-                        await self._woken.wait()
+    async def _look(self) -> float:
+        more = await self.apply_due()
+        await self._sweep()
+        return POLL_S if more < AT_ONCE else 0.0
 
     async def _sweep(self) -> None:
         """Forgets events of long ago."""

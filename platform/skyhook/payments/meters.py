@@ -6,7 +6,6 @@ what is not known to have arrived: what Stripe has already is not counted again.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ from skyhook.ledger.service import insert_if_absent
 from skyhook.payments.gateway import Gateway
 from skyhook.payments.models import StripeCustomer, StripeMetering, UsageReport
 from skyhook.plugins.manifest import Meter
+from skyhook.rounds import Rounds
 from skyhook.usage.models import CALL
 from skyhook.usage.recording import HOURS
 
@@ -47,17 +47,15 @@ class UsageReports:
         self._database = database
         self._gateway = gateway
         self._clock = clock
-        self._loop: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self._look, EVERY_S, _log, "usage cannot be reported now")
 
     async def start(self) -> None:
         """Reports from here on what is used from this hour on."""
-        self._loop = asyncio.create_task(self._run())
+        await self._rounds.start()
 
     async def close(self) -> None:
         """Reports no more; the next process goes on."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await self._rounds.close()
 
     async def round(self) -> None:
         """Writes down what is to be reported, and sends what is not known to have arrived."""
@@ -120,13 +118,9 @@ class UsageReports:
             await session.execute(insert_if_absent(session, StripeCustomer).values(values))
             return (await session.get_one(StripeCustomer, organization_id)).stripe_id
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.round()
-            except Exception:
-                _log.exception("usage cannot be reported now; it is tried again in %s s", EVERY_S)
-            await asyncio.sleep(EVERY_S)
+    async def _look(self) -> float:
+        await self.round()
+        return EVERY_S
 
 
 def event_name(meter: str) -> str:

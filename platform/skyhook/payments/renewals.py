@@ -6,7 +6,6 @@ events may come in any order, twice, or not at all: the end is the same.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -29,6 +28,7 @@ from skyhook.payments.models import Payment, StripeCustomer
 from skyhook.payments.payments import apply_invoice_paid
 from skyhook.payments.plan_gateway import PlanGateway, Seen, SeenInvoice, SeenSubscription
 from skyhook.payments.plan_models import LATE, LIVE, Plan, PlanPrice, Subscription, SubscriptionState
+from skyhook.rounds import Rounds
 
 POLL_S = 30.0
 LATE_CREDIT = timedelta(days=7)
@@ -55,17 +55,15 @@ class Renewals:
         self._mail = mail
         self._address = address
         self._clock = clock
-        self._loop: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self._look, POLL_S, _log, "subscriptions cannot be looked after now")
 
     async def start(self) -> None:
         """Looks every half minute from here on."""
-        self._loop = asyncio.create_task(self._run())
+        await self._rounds.start()
 
     async def close(self) -> None:
         """Looks no more."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await self._rounds.close()
 
     async def follow_customer(self, customer: str) -> None:
         """As `follow`, for whom Stripe names so; a customer that is not ours is left alone."""
@@ -150,13 +148,9 @@ class Renewals:
             await set_discount(session, row.organization_id, discount)
             row.discount = discount
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.round()
-            except Exception:
-                _log.exception("subscriptions cannot be looked after now; tried again in %s s", POLL_S)
-            await asyncio.sleep(POLL_S)
+    async def _look(self) -> float:
+        await self.round()
+        return POLL_S
 
 
 async def locked(session: AsyncSession, organization_id: UUID) -> Subscription:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,6 +24,7 @@ from skyhook.payments.errors import CardDeclined, NoSavedCard, PaymentProviderUn
 from skyhook.payments.funds import NANO_PER_CENT, collect, organizations_owing
 from skyhook.payments.gateway import Gateway
 from skyhook.payments.models import AutoTopUp, Payment, PaymentKind, PaymentState, StripeCustomer
+from skyhook.rounds import Rounds
 
 POLL_S = 5.0
 STALE = timedelta(minutes=1)
@@ -60,22 +60,19 @@ class ToppingUp:
         self._mail = mail
         self._address = address
         self._clock = clock
-        self._woken = asyncio.Event()
-        self._loop: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self._look, POLL_S, _log, "credit cannot be topped up now")
 
     async def start(self) -> None:
         """Looks every few seconds from here on."""
-        self._loop = asyncio.create_task(self._run())
+        await self._rounds.start()
 
     async def close(self) -> None:
         """Looks no more."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await self._rounds.close()
 
     def wake(self) -> None:
         """Looks at once."""
-        self._woken.set()
+        self._rounds.wake()
 
     async def round(self) -> None:
         """Does all that is due."""
@@ -243,13 +240,6 @@ class ToppingUp:
                 )
             )
 
-    async def _run(self) -> None:
-        while True:
-            self._woken.clear()
-            try:
-                await self.round()
-            except Exception:
-                _log.exception("credit cannot be topped up now; it is tried again in %s s", POLL_S)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(POLL_S):
-                    await self._woken.wait()
+    async def _look(self) -> float:
+        await self.round()
+        return POLL_S

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
 from skyhook.clock import new_id
 from skyhook.database import Database
 from skyhook.encryption import SecretStore, SecretUnreadable
+from skyhook.rounds import Rounds
 from skyhook.webhooks.claims import Busy, Claim, claim_due, next_due
 from skyhook.webhooks.events import webhook_id
 from skyhook.webhooks.models import DeliveryState, WebhookAttempt, WebhookDelivery
@@ -43,20 +43,17 @@ class Dispatcher:
         self.claimant = new_id()
         """The owner of this process's claims."""
         self._busy = Busy()
-        self._woken = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
-        self._loop: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self._round, POLL_S, _log, "webhooks cannot be sent now")
         self._sweep_at = clock()
 
     async def start(self) -> None:
         """Sends what is due from here on."""
-        self._loop = asyncio.create_task(self._run())
+        await self._rounds.start()
 
     async def close(self) -> None:
         """Begins nothing more, and waits a few seconds for what is being sent."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await self._rounds.close()
         if self._sending:
             _, late = await asyncio.wait(self._sending, timeout=CLOSING_S)
             for task in late:
@@ -65,7 +62,7 @@ class Dispatcher:
 
     def wake(self) -> None:
         """Looks at once for what is due."""
-        self._woken.set()
+        self._rounds.wake()
 
     async def deliver_due(self) -> int:
         """Sends what is due now and may begin, to its end; how many that were."""
@@ -88,18 +85,6 @@ class Dispatcher:
             outcome = Outcome(error=AttemptError.INTERNAL)
         async with self._database.write() as session:
             return await record(session, claim, self.claimant, outcome, at)
-
-    async def _run(self) -> None:
-        while True:
-            self._woken.clear()
-            try:
-                pause_s = await self._round()
-            except Exception:
-                _log.exception("webhooks cannot be sent now; they are tried again in %s s", POLL_S)
-                pause_s = POLL_S
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause_s):
-                    await self._woken.wait()
 
     async def _round(self) -> float:
         """Begins what is due; for how many seconds there is nothing to do. A request that ends wakes us."""
