@@ -1,7 +1,7 @@
 """What training a small language model takes, whatever it learns: loss, optimizers, and a run that can be resumed.
 
-A run writes `last.pt` into its checkpoints; the position in the stream of samples is kept with it, so that a
-stopped run goes on about where it stopped.
+A run writes `last.pt` into its checkpoints; the number of the pool of samples that it is in is kept with it, so that
+a stopped run goes on about where it stopped.
 """
 
 import json
@@ -16,6 +16,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 from transformers import GenerationConfig, LlamaForCausalLM
+
+from skyhook_functions.training.machine import device, made_ahead
 
 WARM_UP = 100  # steps
 DECAY_SHARE = 0.9  # of all steps, at the end, in which the learning rate falls to zero
@@ -33,6 +35,10 @@ class Batch:
     ids: Tensor
     weights: Tensor
 
+    def to(self, where: torch.device) -> "Batch":
+        """The same on another device."""
+        return Batch(self.ids.to(where), self.weights.to(where))
+
 
 Sample = tuple[list[int], list[float]]  # token ids, and the weight of each in the loss
 
@@ -47,7 +53,7 @@ def padded(samples: list[Sample]) -> Batch:
     return batch
 
 
-def batched(pool: list[Sample], tokens: int, seed: int) -> Iterator[Batch]:
+def batched(pool: list[Sample], tokens: int, seed: int) -> list[Batch]:
     """The samples of a pool in batches of about `tokens` tokens, like with like in length, in an order by the seed."""
     groups: list[list[Sample]] = [[]]
     for sample in sorted(pool, key=lambda sample: len(sample[0])):
@@ -55,13 +61,16 @@ def batched(pool: list[Sample], tokens: int, seed: int) -> Iterator[Batch]:
             groups.append([])
         groups[-1].append(sample)
     random.Random(seed).shuffle(groups)
-    yield from map(padded, filter(None, groups))
+    return [padded(group) for group in groups if group]
+
+
+Pool = Callable[[int], list[Batch]]  # the batches of the pool of samples with a number
 
 
 def loss_of(model: LlamaForCausalLM, batch: Batch) -> Tensor:
     """Weighted mean cross-entropy in nats. Padding is on the right, so causal attention hides it."""
     weights = batch.weights[:, 1:]
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast(batch.ids.device.type, dtype=torch.bfloat16):
         hidden = model.model(input_ids=batch.ids[:, :-1], use_cache=False).last_hidden_state
         logits = model.lm_head(hidden[weights > 0])
     losses = functional.cross_entropy(logits.float(), batch.ids[:, 1:][weights > 0], reduction="none")
@@ -87,53 +96,63 @@ def rate(step: int, steps: int) -> float:
 
 def train(
     model: LlamaForCausalLM,
-    stream: Callable[[int], Iterator[tuple[Batch, int]]],
+    pool: Pool,
     *,
     steps: int,
     checkpoints: Path,
     compile_model: bool,
+    processes: int = 0,
 ) -> None:
-    """Trains up to `steps`, from the last checkpoint on where there is one.
+    """Trains up to `steps`, from the last checkpoint on where there is one, on the GPU where there is one.
 
-    `stream` gives batches from a position on, each with the position to resume from.
+    `processes` more of them make the pools ahead.
     """
-    saved = checkpoints / "last.pt"
+    saved, where = checkpoints / "last.pt", device()
+    model.to(where)
     optimizing = optimizers(model)
     full_rates = [one.param_groups[0]["lr"] for one in optimizing]
-    step, start, trained_s, seen = 0, 0, 0.0, 0
+    step, first, trained_s, seen = 0, 0, 0.0, 0
     if saved.exists():
-        state = torch.load(saved, weights_only=True)
+        state = torch.load(saved, weights_only=True, map_location=where)
         model.load_state_dict(state["model"])
         for one, values in zip(optimizing, state["optimizers"], strict=True):
             one.load_state_dict(values)
-        step, start, trained_s, seen = state["step"], state["start"], state["trained_s"], state["seen"]
+        step, first, trained_s, seen = state["step"], state["pool"], state["trained_s"], state["seen"]
     if compile_model:
         model.model.compile(dynamic=True)
-    batches = stream(start)
-    began, total, began_seen = time.monotonic() - trained_s, 0.0, seen
+    began, total, began_seen = time.monotonic() - trained_s, torch.zeros((), device=where), seen
     report_from = time.monotonic()
-    while step < steps:
-        batch, start = next(batches)
-        loss = loss_of(model, batch)
+    for number, batch in _batches(pool, first, processes):
+        if step >= steps:
+            break
+        loss = loss_of(model, batch.to(where))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
         for one, full in zip(optimizing, full_rates, strict=True):
             one.param_groups[0]["lr"] = full * rate(step, steps)
             one.step()
             one.zero_grad()
-        step, total, seen = step + 1, total + loss.item(), seen + batch.ids.numel()
+        step, seen = step + 1, seen + batch.ids.numel()
+        total += loss.detach()
         if step % REPORT_EVERY == 0:
+            mean = total.item() / REPORT_EVERY
             trained_s, now = time.monotonic() - began, time.monotonic()
             print(json.dumps({
-                "step": step, "loss": round(total / REPORT_EVERY, 4), "tokens": seen, "trained_s": round(trained_s),
+                "step": step, "loss": round(mean, 4), "tokens": seen, "trained_s": round(trained_s),
                 "tokens_per_s": round((seen - began_seen) / (now - report_from)),
             }), flush=True)  # fmt: skip
-            total, began_seen, report_from = 0.0, seen, now
+            total, began_seen, report_from = torch.zeros_like(total), seen, now
         if step % SAVE_EVERY == 0 or step == steps:
             torch.save({
                 "model": model.state_dict(), "optimizers": [one.state_dict() for one in optimizing], "step": step,
-                "start": start, "trained_s": time.monotonic() - began, "seen": seen,
+                "pool": number, "trained_s": time.monotonic() - began, "seen": seen,
             }, saved)  # fmt: skip
+
+
+def _batches(pool: Pool, first: int, processes: int) -> Iterator[tuple[int, Batch]]:
+    for number, batches in made_ahead(pool, first, processes):
+        for batch in batches:
+            yield number, batch
 
 
 def export(
@@ -143,6 +162,6 @@ def export(
     ids = {"eos_token_id": tokenizer.token_to_id(end), "pad_token_id": tokenizer.token_to_id(pad)}
     model.config.update(ids)
     copy = LlamaForCausalLM(model.config)
-    copy.load_state_dict(model.state_dict())
+    copy.load_state_dict(model.state_dict())  # from wherever it was trained to this machine's memory
     copy.generation_config = GenerationConfig(**ids, do_sample=False, max_new_tokens=longest)
     copy.bfloat16().save_pretrained(folder)

@@ -216,7 +216,7 @@ class Network(nn.Module):  # type: ignore[misc]
 
     def describe(self, times: Tensor) -> Tensor:
         """Times [B, T] as waves [B, T, 2 * TIME_WAVES]."""
-        waves = torch.exp(torch.arange(TIME_WAVES) * (-math.log(1e4) / TIME_WAVES))
+        waves = torch.exp(torch.arange(TIME_WAVES, device=times.device) * (-math.log(1e4) / TIME_WAVES))
         angles = 1000.0 * times[..., None] * waves
         return torch.cat((angles.cos(), angles.sin()), dim=-1)
 

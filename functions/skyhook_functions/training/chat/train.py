@@ -1,11 +1,11 @@
-"""Train `skyhook-small` from scratch on one CPU thread: `python -m skyhook_functions.training.chat.train`.
+"""Train `skyhook-small` from scratch: `python -m skyhook_functions.training.chat.train`.
 
 A stopped run goes on from its last checkpoint. Data is generated on the fly from the seed; the position in
 the stream is a number of conversations, hence a resumed run goes on about where it stopped.
 """
 
 import argparse
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,20 +23,20 @@ from skyhook_functions.training.chat.tokenizer import (
     train_tokenizer,
 )
 from skyhook_functions.training.language import Batch, batched, export, train
+from skyhook_functions.training.machine import device, spare_processes
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "skyhook-small"
 TOKENIZER_EXAMPLES = 20_000
-POOL = 1024  # conversations sorted by length at a time, so that a batch needs little padding
+POOL = 37  # batches' worth of conversations that are sorted by length together, so that a batch needs little padding
+CONVERSATION = 112  # tokens of a conversation, on average
 LONGEST_ANSWER = 256  # tokens
 
 
-def batches(tokenizer: Tokenizer, seed: int, start: int, tokens: int) -> Iterator[tuple[Batch, int]]:
-    """Batches of about `tokens` tokens from conversation `start` on, each with the index to resume from."""
-    while True:
-        pool = [encode(tokenizer, conversation(seed, start + offset)) for offset in range(POOL)]
-        for batch in batched(pool, tokens, start):
-            yield batch, start
-        start += POOL
+def pool(tokenizer: Tokenizer, seed: int, tokens: int, size: int, number: int) -> list[Batch]:
+    """The batches of about `tokens` tokens of pool `number`, which has `size` conversations."""
+    start = number * size
+    samples = [encode(tokenizer, conversation(seed, start + offset)) for offset in range(size)]
+    return batched(samples, tokens, number)
 
 
 def make_model() -> LlamaForCausalLM:
@@ -45,8 +45,8 @@ def make_model() -> LlamaForCausalLM:
         vocab_size=VOCABULARY, hidden_size=256, intermediate_size=640, num_hidden_layers=5, num_attention_heads=4,
         num_key_value_heads=4, max_position_embeddings=CONTEXT, tie_word_embeddings=True, bos_token_id=None,
     )  # fmt: skip
-    # Nearly twice as fast as the fused kernel on these short sequences on a CPU.
-    config._attn_implementation = "eager"
+    # On a CPU nearly twice as fast as the fused kernel on these short sequences.
+    config._attn_implementation = "eager" if device().type == "cpu" else "sdpa"
     return LlamaForCausalLM(config)
 
 
@@ -66,6 +66,9 @@ def main() -> None:
         action="store_true",
         help="begin with the shipped weights, so that they learn what changed in the FAQ",
     )
+    parser.add_argument(
+        "--processes", type=int, help="that make samples; with a GPU one for each core but one"
+    )
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints/chat"))
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     options = parser.parse_args()
@@ -81,10 +84,13 @@ def main() -> None:
         model.load_state_dict(LlamaForCausalLM.from_pretrained(WEIGHTS, dtype=torch.float32).state_dict())
     train(
         model,
-        lambda start: batches(tokenizer, options.seed, start, options.batch_tokens),
+        partial(
+            pool, tokenizer, options.seed, options.batch_tokens, POOL * options.batch_tokens // CONVERSATION
+        ),
         steps=options.steps,
         checkpoints=options.checkpoints,
         compile_model=options.compile,
+        processes=spare_processes() if options.processes is None else options.processes,
     )
     export(model, tokenizer, options.out, end=END, pad=PAD, longest=LONGEST_ANSWER)
     save_tokenizer(tokenizer, options.out)

@@ -1,10 +1,10 @@
-"""Train `skyhook-code` from scratch on the CPU: `python -m skyhook_functions.training.code.train`.
+"""Train `skyhook-code` from scratch: `python -m skyhook_functions.training.code.train`.
 
 A stopped run goes on from its last checkpoint.
 """
 
 import argparse
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -22,29 +22,29 @@ from skyhook_functions.training.code.tokenizer import (
     train_tokenizer,
 )
 from skyhook_functions.training.language import Batch, batched, export, train
+from skyhook_functions.training.machine import spare_processes
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "skyhook-code"
 LONGEST_FILL = 128  # tokens
-POOL = 512  # places sorted by length at a time, so that a batch needs little padding
+POOL = 32  # batches' worth of places that are sorted by length together, so that a batch needs little padding
+PLACE = 400  # tokens of a place, on average
 
 
 def make_model() -> LlamaForCausalLM:
     """The network with random weights."""
     config = LlamaConfig(
-        vocab_size=VOCABULARY, hidden_size=256, intermediate_size=704, num_hidden_layers=6, num_attention_heads=4,
-        num_key_value_heads=4, max_position_embeddings=CONTEXT, tie_word_embeddings=True, bos_token_id=None,
+        vocab_size=VOCABULARY, hidden_size=224, intermediate_size=608, num_hidden_layers=5, num_attention_heads=7,
+        num_key_value_heads=7, max_position_embeddings=CONTEXT, tie_word_embeddings=True, bos_token_id=None,
     )  # fmt: skip
     config._attn_implementation = "sdpa"
     return LlamaForCausalLM(config)
 
 
-def batches(tokenizer: Tokenizer, places: Places, start: int, tokens: int) -> Iterator[tuple[Batch, int]]:
-    """Batches of about `tokens` tokens from place `start` on, each with the place to resume from."""
-    while True:
-        pool = [encode(tokenizer, places.place(start + offset)) for offset in range(POOL)]
-        for batch in batched(pool, tokens, start):
-            yield batch, start
-        start += POOL
+def pool(tokenizer: Tokenizer, places: Places, tokens: int, size: int, number: int) -> list[Batch]:
+    """The batches of about `tokens` tokens of pool `number`, which has `size` places."""
+    start = number * size
+    samples = [encode(tokenizer, places.place(start + offset)) for offset in range(size)]
+    return batched(samples, tokens, number)
 
 
 def main() -> None:
@@ -58,6 +58,9 @@ def main() -> None:
         "--compile",
         action="store_true",
         help="a quarter faster after minutes of compiling; needs a C++ compiler",
+    )
+    parser.add_argument(
+        "--processes", type=int, help="that make samples; with a GPU one for each core but one"
     )
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints/code"))
     parser.add_argument("--out", type=Path, default=WEIGHTS)
@@ -74,10 +77,11 @@ def main() -> None:
     model = make_model()
     train(
         model,
-        lambda start: batches(tokenizer, places, start, options.batch_tokens),
+        partial(pool, tokenizer, places, options.batch_tokens, POOL * options.batch_tokens // PLACE),
         steps=options.steps,
         checkpoints=options.checkpoints,
         compile_model=options.compile,
+        processes=spare_processes() if options.processes is None else options.processes,
     )
     export(model, tokenizer, options.out, end=END, pad=PAD, longest=LONGEST_FILL)
     save_tokenizer(tokenizer, options.out)

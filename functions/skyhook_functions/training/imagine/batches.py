@@ -29,6 +29,10 @@ class Batch:
     frames: Tensor
     later: Tensor
 
+    def to(self, where: torch.device) -> "Batch":
+        """The same on another device."""
+        return Batch(self.answers.to(where), self.frames.to(where), self.later.to(where))
+
 
 def picture(rng: random.Random) -> Film:
     """A trained combination as a film of one frame."""

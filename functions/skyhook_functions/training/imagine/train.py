@@ -1,4 +1,4 @@
-"""Train `skyhook-scenes` from scratch on a CPU: `python -m skyhook_functions.training.imagine.train`.
+"""Train `skyhook-scenes` from scratch: `python -m skyhook_functions.training.imagine.train`.
 
 With `--video`, its weights become `skyhook-scenes-video` and are trained on moving scenes. A stopped run goes on
 from its last checkpoint. Data is drawn on the fly from the seed.
@@ -7,6 +7,7 @@ from its last checkpoint. Data is drawn on the fly from the seed.
 import argparse
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from skyhook_functions.training.imagine.optimizing import optimizers, set_rates
 from skyhook_functions.training.imagine.train_codec import sharpen, trained_codec
 from skyhook_functions.training.imagine.train_reader import trained_reader
 from skyhook_functions.training.imagine.wording import vocabulary
+from skyhook_functions.training.machine import device, made_ahead, spare_processes
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
 WARM_UP = 50  # steps
@@ -88,22 +90,24 @@ def widened(pictures: Network, shape: Shape) -> dict[str, Tensor]:
 
 def times_of(later: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
     """Random times [B, T], and which of them [B, T] are to be learned rather than given."""
-    count = len(later)
-    drawn = torch.sigmoid(recipe.time_mean + TIME_SPREAD * torch.randn(count, 1))
-    given = torch.multinomial(torch.tensor(recipe.context), count, replacement=True)
-    learned = torch.arange(recipe.shape.moments) >= torch.maximum(given, later.long())[:, None]
+    count, where = len(later), later.device
+    drawn = torch.sigmoid(recipe.time_mean + TIME_SPREAD * torch.randn(count, 1, device=where))
+    given = torch.multinomial(torch.tensor(recipe.context, device=where), count, replacement=True)
+    moments = torch.arange(recipe.shape.moments, device=where)
+    learned = moments >= torch.maximum(given, later.long())[:, None]
     return torch.where(learned, drawn, 1.0), learned
 
 
 def loss_of(network: Network, codec: Codec, recipe: Recipe, batch: Batch) -> Tensor:
     """Mean squared error of the flow's direction where it is learned."""
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+    where = batch.frames.device
+    with torch.no_grad(), torch.autocast(where.type, dtype=torch.bfloat16):
         cells = codec.encode(batch.frames).float()
-    told = torch.rand(len(batch.answers)) >= CAPTIONS_DROPPED
+    told = torch.rand(len(batch.answers), device=where) >= CAPTIONS_DROPPED
     times, learned = times_of(batch.later, recipe)
     at = times[..., None, None, None, None]
     noisy = at * cells + (1.0 - at) * torch.randn_like(cells)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast(where.type, dtype=torch.bfloat16):
         clean = network(noisy, times, network.meaning(certain(batch.answers), told))
     errors = (clean.float() - cells).square().mean(dim=(2, 3, 4, 5))
     weights = learned / (1.0 - times).clamp(min=LEAST_LEFT).square()
@@ -133,9 +137,11 @@ class Run:
     def __init__(
         self, recipe: Recipe, stream: Stream, codec: Codec, reader: Reader, folder: Path, seed: int
     ) -> None:
-        self.recipe, self.stream, self.codec, self.reader, self.seed = recipe, stream, codec, reader, seed
+        self.where = device()
+        self.recipe, self.stream, self.reader, self.seed = recipe, stream, reader, seed
+        self.codec = codec.to(self.where)
         self.saved = folder / "last.pt"
-        self.network = Network(recipe.shape)
+        self.network = Network(recipe.shape).to(self.where)
         self.network.reader.requires_grad_(requires_grad=False)
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         self.optimizing = optimizers(self.network)
@@ -155,16 +161,16 @@ class Run:
         torch.save(self.state(), beside)
         beside.replace(self.saved)
 
-    def start_from(self, pictures: Network) -> None:
-        """Begin with the weights of a network for pictures."""
-        self.network.load_state_dict(widened(pictures, self.recipe.shape))
+    def start_from(self, weights: dict[str, Tensor]) -> None:
+        """Begin with given weights."""
+        self.network.load_state_dict(weights)
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
 
     def read(self) -> None:
         """Go on from the checkpoint, if there is one."""
         if not self.saved.exists():
             return
-        state = torch.load(self.saved, weights_only=True)
+        state = torch.load(self.saved, weights_only=True, map_location=self.where)
         self.network.load_state_dict(state["network"])
         self.average = state["average"]
         for one, values in zip(self.optimizing, state["optimizers"], strict=True):
@@ -172,10 +178,12 @@ class Run:
         self.step, self.position, self.trained_s = state["step"], state["position"], state["trained_s"]
         torch.manual_seed(self.seed + self.step)
 
-    def loss(self, batch_size: int) -> Tensor:
-        """The loss on the next part of the stream."""
-        start, self.position = self.position, self.position + batch_size
-        return loss_of(self.network, self.codec, self.recipe, self.stream.batch(start, batch_size))
+    def batches(self, size: int, processes: int) -> Iterator[Batch]:
+        """The rest of the stream; the position is kept as they are taken."""
+        start = self.position
+        for number, batch in made_ahead(lambda n: self.stream.batch(start + n * size, size), 0, processes):
+            self.position = start + (number + 1) * size
+            yield batch.to(self.where)
 
     def update(self, share: float) -> None:
         """Apply the gradients at a share of the full learning rates."""
@@ -188,12 +196,14 @@ class Run:
         now = self.network.state_dict()
         torch._foreach_lerp_(list(self.average.values()), [now[name] for name in self.average], 1.0 - kept)
 
-    def go(self, length: Length, batch_size: int) -> None:
-        """Train until the end."""
+    def go(self, length: Length, batch_size: int, processes: int) -> None:
+        """Train until the end, with batches made ahead by so many processes."""
         began, reported = time.monotonic() - self.trained_s, time.monotonic()
         losses: list[float] = []
-        while (done := length.done(self.step, self.trained_s)) < 1.0:
-            loss = self.loss(batch_size)
+        for batch in self.batches(batch_size, processes):
+            if (done := length.done(self.step, self.trained_s)) >= 1.0:
+                break
+            loss = loss_of(self.network, self.codec, self.recipe, batch)
             loss.backward()
             self.update(rate(self.step, done))
             losses.append(loss.item())
@@ -215,7 +225,7 @@ class Run:
         network.load_state_dict(self.average)
         network.reader = self.reader
         words, defaults = self.stream.words, self.recipe.defaults
-        save(folder, self.recipe.model_type, Checkpoint(network, self.codec, words, defaults))
+        save(folder, self.recipe.model_type, Checkpoint(network, self.codec.cpu(), words, defaults))
 
 
 def main() -> None:
@@ -240,6 +250,10 @@ def main() -> None:
     parser.add_argument("--batch", type=int, help="64 pictures or 8 videos")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--processes", type=int, help="that draw samples; with a GPU one for each core but one"
+    )
+    parser.add_argument("--shipped", action="store_true", help="begin with the shipped weights")
     parser.add_argument("--compile", action="store_true", help="faster after a minute; needs a C++ compiler")
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints/imagine"))
     parser.add_argument("--out", type=Path, default=WEIGHTS)
@@ -253,22 +267,30 @@ def main() -> None:
     recipe = video_recipe(words) if options.video else picture_recipe(words)
     folder = options.checkpoints / recipe.model_type
     folder.mkdir(parents=True, exist_ok=True)
-    codec = trained_codec(options.checkpoints, options.seed, 60 * options.codec_minutes)
-    if options.sharpen_minutes:
-        sharpen(codec, options.checkpoints, options.seed + 1, 60 * options.sharpen_minutes)
+    processes = spare_processes() if options.processes is None else options.processes
     shape = recipe.shape
     stream = Stream(recipe.sampler, words, shape.words, shape.frames, options.seed)
-    reader = trained_reader(folder, shape, stream, options.reader_steps)
+    if options.shipped:
+        shipped = load(WEIGHTS / recipe.model_type, recipe.model_type)
+        codec, reader = shipped.codec, shipped.network.reader
+    else:
+        codec = trained_codec(options.checkpoints, options.seed, 60 * options.codec_minutes, processes)
+        reader = trained_reader(folder, shape, stream, options.reader_steps, processes)
+    if options.sharpen_minutes:
+        seconds = 60 * options.sharpen_minutes
+        sharpen(codec, options.checkpoints, options.seed + 1, seconds, processes)
     run = Run(recipe, stream, codec, reader, folder, options.seed)
-    if options.video:
-        run.start_from(load(options.out / IMAGE_TYPE, IMAGE_TYPE).network)
+    if options.shipped:
+        run.start_from(shipped.network.state_dict())
+    elif options.video:
+        run.start_from(widened(load(options.out / IMAGE_TYPE, IMAGE_TYPE).network, shape))
     run.read()
     if options.compile:
         run.network.compile()
     if not options.export:
         steps, batch_size = (1600, 8) if options.video else (3400, 64)
         seconds = options.minutes and 60 * options.minutes
-        run.go(Length(options.steps or steps, seconds), options.batch or batch_size)
+        run.go(Length(options.steps or steps, seconds), options.batch or batch_size, processes)
     run.export(options.out / recipe.model_type)
 
 

@@ -16,6 +16,7 @@ from skyhook_functions.imagine.small.flow import to_tensor
 from skyhook_functions.training.imagine.batches import picture
 from skyhook_functions.training.imagine.drawing import BACKGROUNDS, COLOURS, SHAPES, SIZE, Scene, Thing, draw
 from skyhook_functions.training.imagine.films import trained_film
+from skyhook_functions.training.machine import device, made_ahead
 
 FILE = "codec.pt"
 BATCH = 32  # pictures
@@ -87,7 +88,7 @@ def decoder_loss_of(codec: Codec, clean: Tensor) -> Tensor:
     """The loss of the decoder alone, with the cells as they are: mostly of edges."""
     with torch.no_grad():
         cells = codec.encode(clean)
-        noise = MOST_NOISE * torch.rand(len(cells), 1, 1, 1)
+        noise = MOST_NOISE * torch.rand(len(cells), 1, 1, 1, device=cells.device)
         weights = 1.0 + EDGE_WEIGHT * edges(clean)
     wrong = codec.decode(cells + noise * torch.randn_like(cells)) - clean
     return (wrong.abs() * weights).mean() + (wrong.square() * weights).mean()
@@ -118,42 +119,53 @@ Loss = Callable[[Codec, Tensor], Tensor]
 
 
 def fit(
-    codec: Codec, weights: list[nn.Parameter], loss_function: Loss, sample: Sample, seed: int, seconds: float
+    codec: Codec,
+    weights: list[nn.Parameter],
+    loss_function: Loss,
+    sample: Sample,
+    seed: int,
+    seconds: float,
+    processes: int,
 ) -> None:
-    """Train some of the weights for so long, then end with a learning rate of zero."""
-    codec.to(memory_format=torch.channels_last)
+    """Train some of the weights for so long, then end with a learning rate of zero; the codec returns to the CPU."""
+    where = device()
+    codec.to(where, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(weights, lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.0)
-    began, step, total = time.monotonic(), 0, 0.0
-    while (done := (time.monotonic() - began) / seconds) < 1.0:
-        loss = loss_function(codec, pictures(sample, seed, step * BATCH, BATCH))
+    began, total = time.monotonic(), 0.0
+    for step, clean in made_ahead(lambda number: pictures(sample, seed, number * BATCH, BATCH), 0, processes):
+        if (done := (time.monotonic() - began) / seconds) >= 1.0:
+            break
+        loss = loss_function(codec, clean.to(where))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARM_UP, 1.5 * (1.0 - done))
         optimizer.step()
         optimizer.zero_grad()
-        step, total = step + 1, total + loss.item()
-        if step % REPORT_EVERY == 0:
+        total += loss.item()
+        if (step + 1) % REPORT_EVERY == 0:
             elapsed = round(time.monotonic() - began)
             print(
-                json.dumps({"codec": step, "loss": round(total / REPORT_EVERY, 4), "s": elapsed}), flush=True
+                json.dumps({"codec": step + 1, "loss": round(total / REPORT_EVERY, 4), "s": elapsed}),
+                flush=True,
             )
             total = 0.0
+    codec.cpu()
 
 
-def trained_codec(folder: Path, seed: int, seconds: float) -> Codec:
+def trained_codec(folder: Path, seed: int, seconds: float, processes: int) -> Codec:
     """The codec of a folder of checkpoints, trained there for so long if there is none."""
     codec = Codec()
     file = folder / FILE
     if file.exists():
         codec.load_state_dict(torch.load(file, weights_only=True))
         return codec
-    fit(codec, list(codec.parameters()), loss_of, any_scene, seed, seconds)
+    fit(codec, list(codec.parameters()), loss_of, any_scene, seed, seconds, processes)
     measure(codec, seed)
-    sharpen(codec, folder, seed + 1, SHARPENED * seconds)
+    sharpen(codec, folder, seed + 1, SHARPENED * seconds, processes)
     return codec
 
 
-def sharpen(codec: Codec, folder: Path, seed: int, seconds: float) -> None:
+def sharpen(codec: Codec, folder: Path, seed: int, seconds: float, processes: int) -> None:
     """Train the decoder of a finished codec further; what its cells mean stays, so networks need no training."""
-    fit(codec, list(codec.decoder.parameters()), decoder_loss_of, hard_scene, seed, seconds)
+    fit(codec, list(codec.decoder.parameters()), decoder_loss_of, hard_scene, seed, seconds, processes)
     torch.save(codec.state_dict(), folder / FILE)

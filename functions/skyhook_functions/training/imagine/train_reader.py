@@ -2,6 +2,7 @@
 
 import json
 import time
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ from skyhook_functions.imagine.small.network import Reader, Shape
 from skyhook_functions.training.imagine.batches import Stream
 from skyhook_functions.training.imagine.meaning import misread
 from skyhook_functions.training.imagine.optimizing import optimizers, set_rates
+from skyhook_functions.training.machine import device, made_ahead
 
 FILE = "reader.pt"
 BATCH = 256  # captions
@@ -18,19 +20,21 @@ DECAY_SHARE = 0.6  # of the steps, at the end, in which the learning rate falls 
 REPORT_EVERY = 50  # steps
 
 
-def trained_reader(folder: Path, shape: Shape, stream: Stream, steps: int) -> Reader:
+def trained_reader(folder: Path, shape: Shape, stream: Stream, steps: int, processes: int) -> Reader:
     """The reader of a folder of checkpoints, trained there for so many steps if there is none."""
     reader = Reader(shape)
     file = folder / FILE
     if file.exists():
         reader.load_state_dict(torch.load(file, weights_only=True))
         return reader
-    optimizing = optimizers(reader)
+    where = device()
+    optimizing = optimizers(reader.to(where))
     began, total = time.monotonic(), 0.0
-    for step in range(steps):
-        ids, right = stream.captions(step * BATCH, BATCH)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            loss = misread(reader(ids), right)
+    for step, (ids, right) in islice(
+        made_ahead(lambda number: stream.captions(number * BATCH, BATCH), 0, processes), steps
+    ):
+        with torch.autocast(where.type, dtype=torch.bfloat16):
+            loss = misread(reader(ids.to(where)), right.to(where))
         loss.backward()
         set_rates(optimizing, min(1.0, (step + 1) / WARM_UP, (1.0 - step / steps) / DECAY_SHARE))
         torch.nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
@@ -45,5 +49,5 @@ def trained_reader(folder: Path, shape: Shape, stream: Stream, steps: int) -> Re
                 flush=True,
             )
             total = 0.0
-    torch.save(reader.state_dict(), file)
+    torch.save(reader.cpu().state_dict(), file)
     return reader

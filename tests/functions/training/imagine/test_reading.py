@@ -56,11 +56,11 @@ def test_strange_words_leave_the_others_in_their_order() -> None:
 @pytest.mark.filterwarnings("ignore:Mismatch dtype")  # which costs speed alone
 def test_a_reader_learns_and_is_kept(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    reader = trained_reader(tmp_path, SHAPE, stream(), steps=120)
+    reader = trained_reader(tmp_path, SHAPE, stream(), steps=120, processes=0)
     ids, right = stream().captions(100_000, 64)
     guess = sum(torch.log(torch.tensor(float(count))) for count in ANSWERS) / len(ANSWERS)
     assert misread(reader(ids), right) < 0.8 * guess
-    again = trained_reader(tmp_path, SHAPE, stream(), steps=120)
+    again = trained_reader(tmp_path, SHAPE, stream(), steps=120, processes=0)
     assert torch.equal(again(ids)[0], reader(ids)[0])
 
 
