@@ -50,6 +50,13 @@ def make_model() -> LlamaForCausalLM:
     return LlamaForCausalLM(config)
 
 
+@torch.no_grad()
+def blend(model: LlamaForCausalLM, earlier: LlamaForCausalLM, share: float) -> None:
+    """Makes the weights the mean of a model's and an earlier one's, the model's with that share (arXiv:2109.01903)."""
+    for value, before in zip(model.parameters(), earlier.parameters(), strict=True):
+        value.lerp_(before.to(value.device), 1.0 - share)
+
+
 def main() -> None:
     """Train, report and save."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -67,6 +74,12 @@ def main() -> None:
         help="begin with the shipped weights, so that they learn what changed in the FAQ",
     )
     parser.add_argument(
+        "--share",
+        type=float,
+        default=1.0,
+        help="of what was learned from the shipped weights on that is written: less forgets less",
+    )
+    parser.add_argument(
         "--processes", type=int, help="that make samples; with a GPU one for each core but one"
     )
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints/chat"))
@@ -80,8 +93,8 @@ def main() -> None:
         train_tokenizer(options.seed, TOKENIZER_EXAMPLES).save(str(tokenizer_file))
     tokenizer = Tokenizer.from_file(str(tokenizer_file))
     model = make_model()
-    if options.shipped:
-        model.load_state_dict(LlamaForCausalLM.from_pretrained(WEIGHTS, dtype=torch.float32).state_dict())
+    shipped = LlamaForCausalLM.from_pretrained(WEIGHTS, dtype=torch.float32) if options.shipped else model
+    model.load_state_dict(shipped.state_dict())
     train(
         model,
         partial(
@@ -92,6 +105,8 @@ def main() -> None:
         compile_model=options.compile,
         processes=spare_processes() if options.processes is None else options.processes,
     )
+    if options.shipped:
+        blend(model, shipped, options.share)
     export(model, tokenizer, options.out, end=END, pad=PAD, longest=LONGEST_ANSWER)
     save_tokenizer(tokenizer, options.out)
 
