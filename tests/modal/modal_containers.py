@@ -19,9 +19,10 @@ from typing import Any
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from grpclib.server import Server
-from modal_deploying import Deploying, unary
+from modal_deploying import unary
 from modal_proto import api_pb2
 from modal_state import Call, Function, State
+from modal_storing import Storing
 
 HEARTBEAT_S = 10.0
 INPUTS_S = 10.0
@@ -34,7 +35,7 @@ runpy.run_module("modal._container_entrypoint", run_name="__main__")
 RESULT = api_pb2.GenericResult
 
 
-class Container(Deploying):
+class Container(Storing):
     """One container of a function, and what it may ask of Modal."""
 
     def __init__(self, state: State, function: Function) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
 from modal_proto import api_pb2
@@ -107,6 +107,14 @@ class App:
     class_ids: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(eq=False)
+class Partition:
+    """A part of a queue."""
+
+    items: deque[bytes] = field(default_factory=deque)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+
 @dataclass
 class State:
     """Everything that the stand-in keeps; it is gone when it stops."""
@@ -121,6 +129,16 @@ class State:
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     volumes: dict[str, str] = field(default_factory=dict)
     """Their ids by their names."""
+    queues: dict[str, str] = field(default_factory=dict)
+    """Their ids by their names, as of dictionaries."""
+    partitions: defaultdict[tuple[str, bytes], Partition] = field(
+        default_factory=lambda: defaultdict(Partition)
+    )
+    queues_fail: bool = False
+    """Where it is set, no queue can be written to or read."""
+    dicts: dict[str, str] = field(default_factory=dict)
+    entries: dict[tuple[str, bytes], bytes] = field(default_factory=dict)
+    """Those of all dictionaries, by the dictionary's id and the key."""
     blob_address: str = ""
     """Where blobs are put and got over HTTP."""
     blobs: dict[str, bytes] = field(default_factory=dict)
