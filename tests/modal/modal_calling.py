@@ -42,6 +42,8 @@ class Calling(Storing):
         )
         self.state.calls[call.id] = call
         await self._containers.queue(function, call)
+        if self.state.on_call is not None:
+            self.state.on_call(call)
         return api_pb2.FunctionMapResponse(
             function_call_id=call.id,
             pipelined_inputs=[api_pb2.FunctionPutInputsResponseItem(input_id=call.input_id)],

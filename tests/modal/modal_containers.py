@@ -84,7 +84,7 @@ class Container(Storing):
         function = self.function
         try:
             async with asyncio.timeout(INPUTS_S), function.arrived:
-                await function.arrived.wait_for(lambda: bool(function.waiting))
+                await function.arrived.wait_for(lambda: function.waiting and not self.state.is_stopped)
                 call = function.waiting.popleft()
         except TimeoutError:
             return api_pb2.FunctionGetInputsResponse()
@@ -150,6 +150,13 @@ class Containers:
             function.waiting.append(call)
             function.arrived.notify()
         self._ensure(function)
+
+    async def stop(self, is_stopped: bool) -> None:
+        """Lets no container take a new call, or lets them again."""
+        self._state.is_stopped = is_stopped
+        for function in self._state.functions.values():
+            async with function.arrived:
+                function.arrived.notify_all()
 
     async def cancel(self, call: Call) -> None:
         """Cancels a call: at once where it waits, by its container where it runs."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from modal_proto import api_pb2
@@ -144,6 +145,10 @@ class State:
     blobs: dict[str, bytes] = field(default_factory=dict)
     refuses: str = ""
     """Where it is set, new calls are refused for want of quota, with this text."""
+    is_stopped: bool = False
+    """Where it is set, no container takes a new call."""
+    on_call: Callable[[Call], None] | None = None
+    """Is called with each call that begins, before its caller hears of it."""
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def new_id(self, prefix: str) -> str:
