@@ -32,13 +32,12 @@ PROBE = "probe_functions:Probe"
 
 @pytest.fixture(scope="module")
 def server(modal_server: ModalServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server after `skyhook functions deploy`."""
+    """A server as `make up` makes it where nothing was deployed."""
     variables = modal_server.variables() | {"SKYHOOK_COMPUTE": "modal"}
     server = Server(tmp_path_factory.mktemp("server"), environment=variables)
-    server.command("functions", "deploy")
-    server.prepare()
+    modal_server.do(modal_server.state.apps.clear)
     try:
-        server.start()
+        server.start("up")
         yield server
     finally:
         server.stop()
@@ -68,6 +67,16 @@ def wait_for_work(modal_server: ModalServer, before: int) -> Call:
             return begun[0]
         time.sleep(0.02)
     raise AssertionError("no call was begun")
+
+
+def test_the_first_start_deploys_and_makes_a_first_call(server: Server) -> None:
+    deadline = time.monotonic() + 60
+    while "Serving until" not in server.log() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    log = server.log()
+    assert log.index("Deploying the functions to Modal") < log.index("Asking the bundled model")
+    assert "tokens of skyhook-small" in log
+    assert "Traceback" not in log
 
 
 def test_every_installed_function_is_deployed(server: Server) -> None:
