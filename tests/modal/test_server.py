@@ -152,6 +152,19 @@ def test_a_job_shows_its_progress_and_previews_while_its_call_runs_on_modal(serv
     assert seen[-1]["state"] == "COMPLETED"
 
 
+def test_a_job_whose_container_dies_is_tried_again_and_charged_once(
+    server: Server, modal_server: ModalServer
+) -> None:
+    before = len(works(modal_server))
+    job = server.graphql(SUBMIT, steps=1, pause=0.8)["data"]["probeWork"]
+    call = wait_for_work(modal_server, before)
+    (container,) = [one for one in modal_server.containers.running if call.input_id in one.calls]
+    container.kill()
+    done = until(server, job["id"], "COMPLETED")
+    assert len(works(modal_server)) == before + 2
+    assert (done["runs"], int(done["cost"])) == (1, 1_000_000)
+
+
 def test_a_cancelled_job_stops_its_call(server: Server, modal_server: ModalServer) -> None:
     before = len(works(modal_server))
     job = server.graphql(SUBMIT, steps=1, pause=2.9)["data"]["probeWork"]
