@@ -9,11 +9,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias, TypeVar
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from skyhook.network import may_connect
 
-__all__ = ["FunctionError", "FunctionSpec", "WeightsFolder", "function", "may_connect", "spec_of"]
+__all__ = [
+    "FunctionError",
+    "FunctionSpec",
+    "Transient",
+    "WeightsFolder",
+    "function",
+    "may_connect",
+    "spec_of",
+]
 
 C = TypeVar("C", bound=type)
 
@@ -22,6 +30,14 @@ WEIGHTS = {"skyhook": "weights"}
 WeightsFolder: TypeAlias = Annotated[str, Meta(extra=WEIGHTS)]
 """The path of a model's weights, as the catalogue has it. A field of an argument that has this type names,
 inside the body, the folder where the weights are on the machine that runs it."""
+
+
+class Transient(Struct, frozen=True):
+    """What a generator yields to tell how far it is, and nothing else; such events subclass this.
+
+    Where a call runs detached they are shown while it runs, and dropped where they would hold it up; all that
+    it yields besides comes at its end, whole and in order.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from skyhook.function import WEIGHTS
+from skyhook.function import WEIGHTS, Transient
 
 _ITERATORS = (collections.abc.Iterator, collections.abc.Generator, collections.abc.Iterable)
 
@@ -27,6 +27,8 @@ class Signature:
     result: msgspec.msgpack.Decoder[Any]
     weights: tuple[str, ...] = ()
     """The argument's fields that are a `WeightsFolder`."""
+    tells: bool = False
+    """Whether what it yields may be `Transient`."""
 
 
 @functools.cache
@@ -52,7 +54,15 @@ def signature_of(method: Callable[..., Any]) -> Signature:
         argument=msgspec.msgpack.Decoder(hints[parameters[1]]),
         result=msgspec.msgpack.Decoder(result),
         weights=_weights_of(hints[parameters[1]]),
+        tells=streams and _is_transient(result),
     )
+
+
+def _is_transient(hint: Any) -> bool:
+    """Also where it is one of several types."""
+    if isinstance(hint, type) and issubclass(hint, Transient):
+        return True
+    return any(map(_is_transient, get_args(hint)))
 
 
 def _weights_of(argument: Any) -> tuple[str, ...]:
