@@ -56,6 +56,8 @@ class Function:
     id: str
     app_id: str
     definition: api_pb2.Function
+    ranked: list[api_pb2.Function] = field(default_factory=list)
+    """What it is with each of its GPUs, where it names several."""
     waiting: deque[Call] = field(default_factory=deque)
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
 

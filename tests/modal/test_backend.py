@@ -21,7 +21,7 @@ from skyhook.compute.modal.errors import ModalNotDeployed, ModalQuotaExceeded
 
 @pytest.fixture(scope="module")
 def deployed(modal_server: ModalServer) -> ModalServer:
-    deployed_app.build([Tool, BrokenLoad]).deploy(name="skyhook")
+    deployed_app.build([Tool, BrokenLoad], {}).deploy(name="skyhook")
     return modal_server
 
 

@@ -38,7 +38,7 @@ def list_functions() -> None:
         require_modal()
     from skyhook.compute.modal.deployment import standings
 
-    found = run_loop(standings())
+    found = run_loop(standings(configuration()))
     _show(found)
     if any(standing.drift != "deployed" for standing in found):
         raise SystemExit(1)
@@ -55,11 +55,11 @@ def deploy() -> None:
         require_modal()
     from skyhook.compute.modal.deployment import deploy as deploy_all
 
-    _show(run_loop(deploy_all()))
+    _show(run_loop(deploy_all(configuration())))
 
 
 def _show(found: Sequence[Standing]) -> None:
     for standing in found:
-        gpu = standing.spec.gpu if standing.spec and standing.spec.gpu else "-"
-        click.echo(f"{standing.name:60} {gpu:8} ", nl=False)
+        gpus = " or ".join(standing.gpus) or "-"
+        click.echo(f"{standing.name:60} {gpus:8} ", nl=False)
         click.secho(standing.drift, fg=_COLOURS[standing.drift])

@@ -7,7 +7,7 @@ Then no plugin is looked for, and nothing of the core is imported that a contain
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import FunctionType
 from typing import Any, cast
 
@@ -16,11 +16,14 @@ import modal
 from skyhook.compute.bodies import find
 from skyhook.compute.modal.body import Body
 from skyhook.compute.modal.image import image_of
-from skyhook.compute.modal.naming import APP, FUNCTION, VOLUME, class_name
+from skyhook.compute.modal.naming import APP, FUNCTION, GPU, SNAPSHOT, VOLUME, class_name
+from skyhook.compute.modal.settings import FunctionSettings, read_settings
 from skyhook.compute.modal.weights import MOUNT
 from skyhook.function import FunctionSpec, spec_of
 
 MIB_PER_GIB = 1024
+RESERVED = 4
+"""Of the memory that a container may use, one part in so many is reserved, and paid for in any case."""
 STOP_S = 10
 """How much longer than a call may run Modal waits before it kills the container."""
 IDLE_S = (2, 1200)
@@ -48,12 +51,11 @@ async def _work(self: Any, method: str, argument: bytes, timeout_s: float | None
     return [reply async for reply in self.body.stream(method, argument, timeout_s)]
 
 
-def class_of(spec: FunctionSpec) -> type:
-    """The class that Modal runs for a function."""
+def class_of(spec: FunctionSpec, *, snapshots: bool) -> type:
+    """The class that Modal runs for a function; with `snapshots`, one of the memory is taken after `load`."""
     name = class_name(spec.name)
-    # A snapshot of the memory is taken after what is loaded without a GPU.
     members = {
-        "load": modal.enter(snap=spec.gpu is None)(_copy(_load)),
+        "load": modal.enter(snap=snapshots)(_copy(_load)),
         "call": modal.method()(_copy(_call)),
         "stream": modal.method()(_copy(_stream)),
         "work": modal.method()(_copy(_work)),
@@ -64,24 +66,30 @@ def class_of(spec: FunctionSpec) -> type:
     return made
 
 
-def build(functions: Sequence[type]) -> modal.App:
+def build(functions: Sequence[type], settings: Mapping[str, FunctionSettings]) -> modal.App:
     """The app of some functions; their classes become names of this module, where containers find them."""
     app = modal.App(APP, include_source=False)
     for function in functions:
         spec = spec_of(function)
+        wanted = settings.get(spec.name, FunctionSettings())
+        gpus, snapshots = wanted.gpus(spec), wanted.snapshots(spec)
         mib = int(spec.memory_gib * MIB_PER_GIB)
         declare = app.cls(
             image=image_of(spec),
-            env={FUNCTION: spec.name},
-            gpu=spec.gpu,
-            memory=(mib // 4, mib),
-            max_containers=1 if spec.stateful else None,
+            env={FUNCTION: spec.name, GPU: ",".join(gpus), SNAPSHOT: "1" if snapshots else ""},
+            gpu=list(gpus) if len(gpus) > 1 else gpus[0] if gpus else None,
+            memory=(mib // RESERVED, mib),
+            min_containers=wanted.min_containers or None,
+            buffer_containers=wanted.buffer_containers or None,
+            max_containers=1 if spec.stateful else wanted.max_containers,
+            region=wanted.regions or None,
             timeout=int(spec.timeout_s) + STOP_S,
             scaledown_window=int(min(max(spec.keep_warm_s, IDLE_S[0]), IDLE_S[1])),
             volumes={MOUNT: modal.Volume.from_name(VOLUME, create_if_missing=True)},
-            enable_memory_snapshot=spec.gpu is None,
+            enable_memory_snapshot=snapshots,
+            experimental_options={"enable_gpu_snapshot": True} if wanted.gpu_snapshot else None,
         )
-        globals()[class_name(spec.name)] = declare(class_of(spec))
+        globals()[class_name(spec.name)] = declare(class_of(spec, snapshots=snapshots))
     return app
 
 
@@ -92,9 +100,19 @@ def _copy(function: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
-if name := os.environ.get(FUNCTION):
-    app = build([find(name)])
+def _settings_here() -> FunctionSettings:
+    """In a container: what was decided of the function when it was deployed."""
+    gpus = tuple(filter(None, os.environ[GPU].split(",")))
+    return FunctionSettings(gpu=gpus, gpu_snapshot=bool(gpus and os.environ[SNAPSHOT]))
+
+
+if _name := os.environ.get(FUNCTION):
+    app = build([find(_name)], {_name: _settings_here()})
 else:
     from skyhook.compute.modal.installed import installed_functions
+    from skyhook.configuration import Configuration
 
-    app = build(installed_functions())
+    _functions = installed_functions()
+    app = build(
+        _functions, read_settings(Configuration.from_environment(), [spec_of(one) for one in _functions])
+    )

@@ -47,6 +47,7 @@ class ModalCompute:
 
     def __init__(self, configuration: Configuration, bundled: Mapping[str, str]) -> None:
         """`bundled` has the `package:folder` of each folder of weights that ships in a package."""
+        self._configuration = configuration
         self._weights = WeightsNames(bundled, configuration.data / "models")
         self._functions: dict[str, _Function] = {}
         self._routes: dict[Any, tuple[_Function, Signature]] = {}
@@ -56,10 +57,10 @@ class ModalCompute:
     async def start(self) -> None:
         """Asks Modal whether the token is right and what is deployed, and logs how that differs.
 
-        Raises ModalUnauthorized, ModalNotDeployed or ModalUnreachable.
+        Raises ModalUnauthorized, ModalNotDeployed, ModalUnreachable, or InvalidInput for wrong settings.
         """
         await _require_token()
-        for standing in await standings():
+        for standing in await standings(self._configuration):
             if standing.drift in ("changed", "missing"):
                 logger.warning("%s is %s on Modal: skyhook functions deploy", standing.name, standing.drift)
 
