@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy import delete, select
 
 from skyhook.compute.backend import Detached
+from skyhook.compute.expenses import Expenses
 from skyhook.database import Database
 from skyhook.errors import SkyhookError
 from skyhook.jobs.models import JobCall
@@ -37,7 +38,9 @@ class DetachedCalls:
         self._step = step
         self._begun.clear()
 
-    async def run(self, method: Callable[[Any, Any], Any], argument: Any) -> AsyncGenerator[Any, None]:
+    async def run(
+        self, method: Callable[[Any, Any], Any], argument: Any, expenses: Expenses
+    ) -> AsyncGenerator[Any, None]:
         """Waits for the call as it was begun before, or begins it; yields what it yields."""
         name = self._name(method, argument)
         self._begun[name] += 1
@@ -48,7 +51,7 @@ class DetachedCalls:
             async with self._database.write() as session:
                 session.add(JobCall(job_id=self._job_id, key=key, call_id=call_id))
         try:
-            async with aclosing(self._compute.collect(call_id, method)) as values:
+            async with aclosing(self._compute.collect(call_id, method, expenses=expenses)) as values:
                 async for value in values:
                     yield value
         except SkyhookError:

@@ -17,13 +17,12 @@ from skyhook.compute.bodies import find
 from skyhook.compute.modal.body import Body
 from skyhook.compute.modal.image import image_of
 from skyhook.compute.modal.naming import APP, FUNCTION, GPU, SNAPSHOT, VOLUME, class_name
+from skyhook.compute.modal.prices import RESERVED_MEMORY
 from skyhook.compute.modal.settings import FunctionSettings, read_settings
 from skyhook.compute.modal.weights import MOUNT
 from skyhook.function import FunctionSpec, spec_of
 
 MIB_PER_GIB = 1024
-RESERVED = 4
-"""Of the memory that a container may use, one part in so many is reserved, and paid for in any case."""
 STOP_S = 10
 """How much longer than a call may run Modal waits before it kills the container."""
 IDLE_S = (2, 1200)
@@ -78,7 +77,7 @@ def build(functions: Sequence[type], settings: Mapping[str, FunctionSettings]) -
             image=image_of(spec),
             env={FUNCTION: spec.name, GPU: ",".join(gpus), SNAPSHOT: "1" if snapshots else ""},
             gpu=list(gpus) if len(gpus) > 1 else gpus[0] if gpus else None,
-            memory=(mib // RESERVED, mib),
+            memory=(mib // RESERVED_MEMORY, mib),
             min_containers=wanted.min_containers or None,
             buffer_containers=wanted.buffer_containers or None,
             max_containers=1 if spec.stateful else wanted.max_containers,

@@ -15,8 +15,10 @@ import msgspec
 
 from skyhook.compute import errors, protocol
 from skyhook.compute.backend import WorkerStatus
+from skyhook.compute.expenses import Expenses
 from skyhook.compute.modal.deployment import standings
 from skyhook.compute.modal.naming import APP, class_name
+from skyhook.compute.modal.prices import Prices, read_prices
 from skyhook.compute.modal.translation import translated
 from skyhook.compute.modal.waiting import Waiting
 from skyhook.compute.modal.weights import WeightsNames
@@ -42,12 +44,31 @@ class _Function:
     last_error: str | None = None
 
 
+class _Run:
+    """One call's run, whose expense is told once, by what was heard of it last."""
+
+    def __init__(self, spec: FunctionSpec, prices: Prices, expenses: Expenses | None) -> None:
+        self._spec = spec
+        self._prices = prices
+        self._expenses = expenses
+        self.ran: protocol.Ran | None = None
+
+    def tell(self) -> None:
+        """The run has ended, or nobody listens any more."""
+        if self._expenses is not None and self.ran is not None:
+            expense = self._prices.expense(self.ran, self._spec.memory_gib)
+            if expense is None:
+                logger.warning("%s ran on %s, which has no price", self._spec.name, self.ran.gpu)
+            self._expenses.add(self._spec.name, round(self.ran.seconds * 1e6), expense)
+
+
 class ModalCompute:
     """Implements `skyhook.compute.backend.Compute` and `Detached`."""
 
     def __init__(self, configuration: Configuration, bundled: Mapping[str, str]) -> None:
         """`bundled` has the `package:folder` of each folder of weights that ships in a package."""
         self._configuration = configuration
+        self._prices = read_prices(configuration)
         self._weights = WeightsNames(bundled, configuration.data / "models")
         self._functions: dict[str, _Function] = {}
         self._routes: dict[Any, tuple[_Function, Signature]] = {}
@@ -68,7 +89,14 @@ class ModalCompute:
         """Waits for calls that are being cancelled; containers end by themselves."""
         await asyncio.gather(*self._cancelling, return_exceptions=True)
 
-    async def call(self, method: Callable[[F, A], R], argument: A, *, timeout_s: float | None = None) -> R:
+    async def call(
+        self,
+        method: Callable[[F, A], R],
+        argument: A,
+        *,
+        timeout_s: float | None = None,
+        expenses: Expenses | None = None,
+    ) -> R:
         """Runs the method once and returns its result. Cancelling the call drops the result."""
         function, signature = self._routes.get(method) or self._route(method)
         if signature.streams:
@@ -82,10 +110,19 @@ class ModalCompute:
             raise self._failed(function, error) from error
         finally:
             function.in_flight -= 1
-        return cast(R, self._result(function, signature, reply))
+        run = _Run(function.spec, self._prices, expenses)
+        try:
+            return cast(R, next(self._values(function, signature, reply, run)))
+        finally:
+            run.tell()
 
     async def stream(
-        self, method: Callable[[F, A], Iterator[R]], argument: A, *, timeout_s: float | None = None
+        self,
+        method: Callable[[F, A], Iterator[R]],
+        argument: A,
+        *,
+        timeout_s: float | None = None,
+        expenses: Expenses | None = None,
     ) -> AsyncGenerator[R, None]:
         """Runs the generator method and yields what it yields. Closing the stream closes the generator."""
         function, signature = self._routes.get(method) or self._route(method)
@@ -95,6 +132,7 @@ class ModalCompute:
         replies = function.handle.stream.remote_gen.aio(
             signature.method, encoded, _limit_s(function.spec, timeout_s)
         )
+        run = _Run(function.spec, self._prices, expenses)
         call_id, has_ended = "", False
         function.in_flight += 1
         try:
@@ -102,7 +140,7 @@ class ModalCompute:
                 if not call_id:
                     call_id = reply.decode()
                     continue
-                for value in self._values(function, signature, reply):
+                for value in self._values(function, signature, reply, run):
                     yield value
             has_ended = True
         except Exception as error:
@@ -110,6 +148,7 @@ class ModalCompute:
             raise self._failed(function, error) from error
         finally:
             function.in_flight -= 1
+            run.tell()
             if not has_ended:
                 self._abandon(replies, call_id)
 
@@ -123,7 +162,9 @@ class ModalCompute:
             raise self._failed(function, error) from error
         return cast(str, spawned.object_id)
 
-    async def collect(self, call_id: str, method: Callable[[F, A], Any]) -> AsyncGenerator[Any, None]:
+    async def collect(
+        self, call_id: str, method: Callable[[F, A], Any], *, expenses: Expenses | None = None
+    ) -> AsyncGenerator[Any, None]:
         """Waits for a spawned call and yields what it yielded, or the one result; raises its error."""
         function, signature = self._routes.get(method) or self._route(method)
         call = modal.FunctionCall.from_id(call_id)
@@ -134,9 +175,13 @@ class ModalCompute:
             raise self._failed(function, error) from error
         finally:
             function.in_flight -= 1
-        for reply in replies:
-            for value in self._values(function, signature, reply):
-                yield value
+        run = _Run(function.spec, self._prices, expenses)
+        try:
+            for reply in replies:
+                for value in self._values(function, signature, reply, run):
+                    yield value
+        finally:
+            run.tell()
 
     async def cancel(self, call_id: str) -> None:
         """Stops a spawned call; one that has ended stays as it is."""
@@ -182,9 +227,11 @@ class ModalCompute:
                 f"The argument cannot be sent to the function: {error}."
             ) from None
 
-    def _values(self, function: _Function, signature: Signature, reply: bytes) -> Iterator[Any]:
+    def _values(self, function: _Function, signature: Signature, reply: bytes, run: _Run) -> Iterator[Any]:
         """What a reply brings: a value, nothing where it is the end, or its error."""
-        match protocol.reply_decoder.decode(reply):
+        message = protocol.reply_decoder.decode(reply)
+        run.ran = getattr(message, "ran", None) or run.ran
+        match message:
             case protocol.RawChunk() | protocol.RawResult() as brought:
                 try:
                     yield signature.result.decode(brought.value)
@@ -193,9 +240,6 @@ class ModalCompute:
                     raise _logged(function.spec, cause) from None
             case protocol.Failed() as failed:
                 raise _error(function.spec, failed)
-
-    def _result(self, function: _Function, signature: Signature, reply: bytes) -> Any:
-        return next(self._values(function, signature, reply))
 
     def _failed(self, function: _Function, error: Exception) -> SkyhookError:
         known = translated(error, function.spec.name)
