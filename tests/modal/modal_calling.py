@@ -9,7 +9,8 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from grpclib import GRPCError, Status
 from modal_containers import Containers
-from modal_deploying import Deploying, unary
+from modal_deploying import unary
+from modal_operating import Operating
 from modal_proto import api_pb2
 from modal_state import Call, State
 
@@ -17,7 +18,7 @@ STREAM_S = 50.0
 """A stream of results is ended after so long; the client opens it again."""
 
 
-class Calling(Deploying):
+class Calling(Operating):
     """What a client may do."""
 
     def __init__(self, state: State, containers: Containers) -> None:
