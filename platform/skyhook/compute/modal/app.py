@@ -101,8 +101,8 @@ def _copy(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _settings_here() -> FunctionSettings:
     """In a container: what was decided of the function when it was deployed."""
-    gpus = tuple(filter(None, os.environ[GPU].split(",")))
-    return FunctionSettings(gpu=gpus, gpu_snapshot=bool(gpus and os.environ[SNAPSHOT]))
+    gpus = tuple(filter(None, os.environ.get(GPU, "").split(",")))
+    return FunctionSettings(gpu=gpus, gpu_snapshot=bool(gpus and os.environ.get(SNAPSHOT)))
 
 
 if _name := os.environ.get(FUNCTION):
