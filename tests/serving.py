@@ -17,7 +17,7 @@ import httpx
 
 ROOT = Path(__file__).parents[1]
 PROBE = ROOT / "tests" / "probe"
-START_S = 60
+START_S = 120
 
 
 # Below those of outgoing connections, so that none takes the port of a server that starts again.
