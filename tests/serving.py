@@ -16,7 +16,7 @@ from tests.nursery import Command, nursery
 
 ROOT = Path(__file__).parents[1]
 PROBE = ROOT / "tests" / "probe"
-START_S = 60
+START_S = 120
 
 
 # Below those of outgoing connections, so that none takes the port of a server that starts again.

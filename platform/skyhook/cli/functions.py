@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -114,24 +116,28 @@ def warm(name: str, containers: int, duration: float | None) -> None:
     """
     with errors_as_sentences():
         require_modal()
-    from skyhook.compute.modal.operating import keep_warm, until_stopped
+    from skyhook.compute.modal.operating import keep_warm, told_to_end
 
     with errors_as_sentences():
         specs = [spec_of(one) for one in installed_functions()]
         spec = named(name, specs)
         settings = read_settings(configuration(), specs).get(spec.name, FunctionSettings())
 
-    async def work() -> None:
-        await keep_warm(spec, containers or settings.min_containers, settings.max_containers)
-        click.echo(f"{spec.name} keeps {containers or settings.min_containers} containers.")
-        if duration is not None:
-            try:
-                await until_stopped(duration)
-            finally:
-                await keep_warm(spec, settings.min_containers, settings.max_containers)
-            click.echo(f"{spec.name} keeps {settings.min_containers} containers.")
+    async def keep(count: int) -> None:
+        await keep_warm(spec, count, settings.max_containers)
+        click.echo(f"{spec.name} keeps {count} containers.")
 
-    run_loop(work())
+    async def keep_for(seconds: float) -> None:
+        with told_to_end() as told:
+            try:
+                await keep(containers or settings.min_containers)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        await told.wait()
+            finally:
+                await keep(settings.min_containers)
+
+    run_loop(keep(containers or settings.min_containers) if duration is None else keep_for(duration))
 
 
 @functions.command()
@@ -175,6 +181,8 @@ def cost(since: datetime | None, by: Group, with_bill: bool, as_json: bool) -> N
         with errors_as_sentences():
             require_modal()
         since, until = _midnight(since), _midnight(until)
+        if since >= until:
+            raise click.UsageError("--billed compares whole days: give a --since before today.")
 
     async def work(services: Services) -> list[Margin]:
         async with services.database.read() as session:

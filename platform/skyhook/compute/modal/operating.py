@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import datetime
 import signal
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -51,17 +52,15 @@ async def keep_warm(spec: FunctionSpec, containers: int, most: int | None) -> No
         raise translated(error, spec.name) from error
 
 
-async def until_stopped(seconds: float) -> None:
-    """Waits so long, or until the process is told to end."""
-    stopped = asyncio.Event()
+@contextmanager
+def told_to_end() -> Iterator[asyncio.Event]:
+    """An event that is set where the process is told to end, which then goes on nevertheless."""
+    told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in STOPPED:
-        loop.add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, told.set)
     try:
-        async with asyncio.timeout(seconds):
-            await stopped.wait()
-    except TimeoutError:
-        pass
+        yield told
     finally:
         for number in STOPPED:
             loop.remove_signal_handler(number)
