@@ -158,7 +158,7 @@ async def test_a_stream_that_is_left_and_a_detached_call_tell_what_they_cost(
     for _ in range(3):
         await anext(stream)
     await stream.aclose()
-    call_id = await compute.spawn(Tool.chunks, Source(str(tmp_path / "trace"), count=3, pause_s=0.05))
+    call_id = await compute.spawn(Tool.chunks, Source(str(tmp_path / "trace"), count=3, pause_s=0.05), "a")
     chunks = [chunk async for chunk in compute.collect(call_id, Tool.chunks, expenses=collected)]
     assert len(chunks) == 3
     for expenses in (left, collected):

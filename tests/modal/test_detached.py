@@ -13,6 +13,7 @@ from sample_functions import Source, Text, Tool
 
 from skyhook.clock import new_id
 from skyhook.compute import errors
+from skyhook.compute.expenses import Expenses
 from skyhook.compute.modal.app import build
 from skyhook.compute.modal.backend import ModalCompute
 from skyhook.compute.modal.errors import ModalUnreachable
@@ -51,7 +52,7 @@ async def job_id(database: Database, organization: UUID) -> UUID:
 
 
 async def one(calls: DetachedCalls, argument: Text) -> object:
-    return await anext(calls.run(Tool.pid, argument))
+    return await anext(calls.run(Tool.pid, argument, Expenses()))
 
 
 def spawned(server: ModalServer) -> int:
@@ -81,7 +82,7 @@ async def test_a_stream_is_given_whole(
 ) -> None:
     calls = DetachedCalls(database, compute, job_id)
     source = Source(str(tmp_path / "trace"), count=5)
-    assert len([chunk async for chunk in calls.run(Tool.chunks, source)]) == 5
+    assert len([chunk async for chunk in calls.run(Tool.chunks, source, Expenses())]) == 5
 
 
 async def test_what_failed_begins_anew(
@@ -91,7 +92,7 @@ async def test_what_failed_begins_anew(
     for _ in range(2):
         calls = DetachedCalls(database, compute, job_id)
         with pytest.raises(errors.FunctionFailed):
-            await anext(calls.run(Tool.fail, Text()))
+            await anext(calls.run(Tool.fail, Text(), Expenses()))
     assert spawned(modal_server) == before + 2
 
 
@@ -124,7 +125,7 @@ async def test_what_was_begun_without_being_heard_of_does_not_run_after_the_jobs
         forgetful = DetachedCalls(database, Forgetful(configuration(tmp_path / "data"), {}), job_id)
         trace = tmp_path / "trace"
         with pytest.raises(errors.NotAnswered):
-            await anext(forgetful.run(Tool.chunks, Source(str(trace), count=3)))
+            await anext(forgetful.run(Tool.chunks, Source(str(trace), count=3), Expenses()))
         await DetachedCalls(database, compute, job_id).end(cancel=True)
     finally:
         modal_server.run(modal_server.containers.stop(False))
