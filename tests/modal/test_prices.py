@@ -11,6 +11,7 @@ from compute_helpers import configuration
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skyhook.compute.modal.body import gpu_here
 from skyhook.compute.modal.prices import FILE, Prices, read_prices, refreshed, write_prices
 from skyhook.compute.modal.shares import Share, Shares
 from skyhook.compute.protocol import Ran
@@ -82,6 +83,28 @@ def test_a_run_costs_what_its_container_reserves_and_the_cores_beyond(ran: Ran, 
 @pytest.mark.parametrize("gpu", ["A100-40GB", "NVIDIA A100-SXM4-40GB:1", "any", "H100,A100-80GB"])
 def test_a_gpu_without_a_price_makes_the_cost_unknown_rather_than_nothing(gpu: str) -> None:
     assert PRICES.expense(Ran(1, 0.0, gpu), memory_gib=8) is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told", "gpu"),
+    [
+        ("", "NVIDIA L4", ""),
+        ("H100:2", "NVIDIA H200", "H100:2"),  # Modal may give a better one, and charges what was asked for
+        ("H100,A100-80GB", "NVIDIA A100-SXM4-80GB", "NVIDIA A100-SXM4-80GB:1"),
+        ("H100:2,A10:2", "NVIDIA A10G\nNVIDIA A10G", "NVIDIA A10G:2"),
+        ("any", "NVIDIA L4", "NVIDIA L4:1"),
+        ("any", None, "any"),
+    ],
+)
+def test_which_of_several_gpus_a_container_has_its_driver_tells(
+    wanted: str, told: str | None, gpu: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if told is not None:
+        (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\nprintf '{told}\\n'\n")
+        (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    monkeypatch.setenv("SKYHOOK_GPU", wanted)
+    assert gpu_here() == gpu
 
 
 def test_prices_that_ship_are_used_until_others_are_kept(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class DetachedCalls:
         self._begun.clear()
 
     async def run(
-        self, method: Callable[[Any, Any], Any], argument: Any, expenses: Expenses
+        self, method: Callable[[Any, Any], Any], argument: Any, expenses: Expenses | None = None
     ) -> AsyncGenerator[Any, None]:
         """Waits for the call as it was begun before, or begins it; yields what it yields."""
         name = self._name(method, argument)

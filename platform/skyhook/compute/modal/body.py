@@ -37,7 +37,7 @@ class Body:
         """Loads the function. Raises whatever its `load` raises."""
         self._instance = load(name)
         concurrency = spec_of(type(self._instance)).concurrency
-        self._shares = Shares(_gpu())
+        self._shares = Shares(gpu_here())
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="call")
 
     async def call(self, method: str, argument: bytes, timeout_s: float | None) -> bytes:
@@ -144,7 +144,7 @@ class Body:
                 close()
 
 
-def _gpu() -> str:
+def gpu_here() -> str:
     """The GPU of this container, as it is priced: which of several it is, its driver tells."""
     wanted = os.environ.get(GPU, "")
     if "," not in wanted and wanted.partition(":")[0].lower() != "any":
