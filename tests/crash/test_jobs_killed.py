@@ -60,6 +60,7 @@ def test_a_job_ends_once_charged_once_with_its_files_and_repeats_no_call_that_is
     server.command("credit", "check")
 
 
+@pytest.mark.parametrize("backend", ["modal"], indirect=True)
 def test_pictures_are_those_that_the_same_job_makes_undisturbed(backend: Backend) -> None:
     server, studio = backend.server, Studio(backend.server)
     backend.forget()
@@ -72,8 +73,7 @@ def test_pictures_are_those_that_the_same_job_makes_undisturbed(backend: Backend
     assert made["state"] == "COMPLETED", (made, server.log())
     assert before - studio.balance() == 2 * PICTURE
     assert len(made["artifacts"]) == 2
-    if backend.modal is not None:
-        assert len(backend.calls()) == 2
+    assert len(backend.calls()) == 2
     undisturbed = studio.made("imagineGenerate", **PICTURES)
     for one, other in zip(made["result"]["images"], undisturbed["images"], strict=True):
         pictures = [unsigned(studio.download(picture["artifact"])) for picture in (one, other)]
