@@ -12,12 +12,13 @@ from modal_containers import Containers
 from modal_deploying import Deploying, unary
 from modal_proto import api_pb2
 from modal_state import Call, State
+from modal_volumes import Volumes
 
 STREAM_S = 50.0
 """A stream of results is ended after so long; the client opens it again."""
 
 
-class Calling(Deploying):
+class Calling(Volumes, Deploying):
     """What a client may do."""
 
     def __init__(self, state: State, containers: Containers) -> None:

@@ -128,10 +128,6 @@ class Deploying(Unserved):
         return api_pb2.MountBatchedCheckExistenceResponse(missing_sha256_hex_hashes=[])
 
     @unary
-    async def MountPutFile(self, request: api_pb2.MountPutFileRequest) -> Message:
-        return api_pb2.MountPutFileResponse(exists=True)
-
-    @unary
     async def ImageGetOrCreate(self, request: api_pb2.ImageGetOrCreateRequest) -> Message:
         known = [image_id for image_id, image in self.state.images.items() if image == request.image]
         image_id = known[0] if known else self.state.new_id("im")

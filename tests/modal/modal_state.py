@@ -121,6 +121,10 @@ class State:
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     volumes: dict[str, str] = field(default_factory=dict)
     """Their ids by their names."""
+    files: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """What is committed to each volume, by its id and the path."""
+    contents: dict[str, bytes] = field(default_factory=dict)
+    """What was sent to be put somewhere, by its checksum."""
     blob_address: str = ""
     """Where blobs are put and got over HTTP."""
     blobs: dict[str, bytes] = field(default_factory=dict)

@@ -16,8 +16,8 @@ import modal
 from skyhook.compute.bodies import find
 from skyhook.compute.modal.body import Body
 from skyhook.compute.modal.image import image_of
-from skyhook.compute.modal.naming import APP, FUNCTION, VOLUME, class_name
-from skyhook.compute.modal.weights import MOUNT
+from skyhook.compute.modal.mounts import volumes_of
+from skyhook.compute.modal.naming import APP, FUNCTION, class_name
 from skyhook.function import FunctionSpec, spec_of
 
 MIB_PER_GIB = 1024
@@ -78,7 +78,7 @@ def build(functions: Sequence[type]) -> modal.App:
             max_containers=1 if spec.stateful else None,
             timeout=int(spec.timeout_s) + STOP_S,
             scaledown_window=int(min(max(spec.keep_warm_s, IDLE_S[0]), IDLE_S[1])),
-            volumes={MOUNT: modal.Volume.from_name(VOLUME, create_if_missing=True)},
+            volumes=volumes_of(function),
             enable_memory_snapshot=spec.gpu is None,
         )
         globals()[class_name(spec.name)] = declare(class_of(spec))

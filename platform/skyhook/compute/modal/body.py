@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from skyhook.compute import protocol
 from skyhook.compute.bodies import failure, load
+from skyhook.compute.checkpoints import placed
+from skyhook.compute.modal import mounts
 from skyhook.compute.modal.weights import place
 from skyhook.compute.protocol import Failed
 from skyhook.compute.running import Running, Stopped
@@ -83,10 +86,12 @@ class Body:
             except msgspec.MsgspecError as error:
                 return protocol.encode(Failed(_CALL, "bad_argument", "", message=str(error)))
             argument = place(argument, signature.weights)
+            argument = placed(argument, signature.checkpoints, Path(mounts.CHECKPOINTS))
             with running:
                 value = method(self._instance, argument)
             if signature.streams:
-                _send_all(running, value, send)
+                folders = [Path(getattr(argument, field)) for field in signature.checkpoints]
+                _send_all(running, mounts.kept(value, folders), send)
                 return protocol.encode(protocol.End(_CALL))
             return protocol.encode(protocol.Result(_CALL, value))
         except Stopped:

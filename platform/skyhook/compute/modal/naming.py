@@ -6,6 +6,7 @@ import hashlib
 
 APP = "skyhook"
 VOLUME = "skyhook-models"
+CHECKPOINT_VOLUME = "skyhook-checkpoints"
 FUNCTION = "SKYHOOK_FUNCTION"
 """The variable that tells a container which function it runs."""
 
