@@ -5,9 +5,10 @@ a stopped run goes on about where it stopped.
 """
 
 import json
+import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import GenerationConfig, LlamaForCausalLM
 
+from skyhook.function import Progress
 from skyhook_functions.training.machine import device, made_ahead
 
 WARM_UP = 100  # steps
@@ -100,12 +102,13 @@ def train(
     *,
     steps: int,
     checkpoints: Path,
-    compile_model: bool,
+    compile_model: bool = False,
     processes: int = 0,
-) -> None:
+) -> Iterator[Progress]:
     """Trains up to `steps`, from the last checkpoint on where there is one, on the GPU where there is one.
 
-    `processes` more of them make the pools ahead.
+    Gives how far it has come now and then, and each time that a checkpoint is written. `processes` more of
+    them make the pools ahead.
     """
     saved, where = checkpoints / "last.pt", device()
     model.to(where)
@@ -120,8 +123,14 @@ def train(
         step, first, trained_s, seen = state["step"], state["pool"], state["trained_s"], state["seen"]
     if compile_model:
         model.model.compile(dynamic=True)
-    began, total, began_seen = time.monotonic() - trained_s, torch.zeros((), device=where), seen
-    report_from = time.monotonic()
+    began, total, counted, loss_now, speed = (
+        time.monotonic() - trained_s,
+        torch.zeros((), device=where),
+        0,
+        0.0,
+        0.0,
+    )
+    reported_at, reported_seen = time.monotonic(), seen
     for number, batch in _batches(pool, first, processes):
         if step >= steps:
             break
@@ -133,20 +142,43 @@ def train(
             one.step()
             one.zero_grad()
         step, seen = step + 1, seen + batch.ids.numel()
-        total += loss.detach()
-        if step % REPORT_EVERY == 0:
-            mean = total.item() / REPORT_EVERY
-            trained_s, now = time.monotonic() - began, time.monotonic()
-            print(json.dumps({
-                "step": step, "loss": round(mean, 4), "tokens": seen, "trained_s": round(trained_s),
-                "tokens_per_s": round((seen - began_seen) / (now - report_from)),
-            }), flush=True)  # fmt: skip
-            total, began_seen, report_from = torch.zeros_like(total), seen, now
-        if step % SAVE_EVERY == 0 or step == steps:
-            torch.save({
+        total, counted = total + loss.detach(), counted + 1
+        is_report, is_saved = step % REPORT_EVERY == 0, step % SAVE_EVERY == 0 or step == steps
+        if is_report or is_saved:
+            now = time.monotonic()
+            loss_now, speed = total.item() / counted, (seen - reported_seen) / (now - reported_at)
+            total, counted, reported_at, reported_seen = torch.zeros_like(total), 0, now, seen
+        if is_saved:
+            _write({
                 "model": model.state_dict(), "optimizers": [one.state_dict() for one in optimizing], "step": step,
                 "pool": number, "trained_s": time.monotonic() - began, "seen": seen,
             }, saved)  # fmt: skip
+        if is_report or is_saved:
+            yield Progress(step=step, steps=steps, loss=loss_now, tokens_per_s=speed, is_saved=is_saved)
+
+
+def _write(state: dict[str, object], saved: Path) -> None:
+    """Writes a checkpoint, whole or not at all: what is killed meanwhile leaves the one before."""
+    beside = saved.with_suffix(".new")
+    torch.save(state, beside)
+    os.replace(beside, saved)
+
+
+def kept_tokenizer(file: Path, make: Callable[[], Tokenizer]) -> Tokenizer:
+    """The tokenizer in a file, which is made and written there first where there is none."""
+    if not file.exists():
+        beside = file.with_suffix(".new")
+        make().save(str(beside))
+        os.replace(beside, file)
+    return Tokenizer.from_file(str(file))
+
+
+def show(run: Iterable[Progress]) -> None:
+    """Runs a training and prints how far it has come, a line of JSON each time."""
+    for progress in run:
+        print(json.dumps({
+            "step": progress.step, "loss": round(progress.loss, 4), "tokens_per_s": round(progress.tokens_per_s),
+        }), flush=True)  # fmt: skip
 
 
 def _batches(pool: Pool, first: int, processes: int) -> Iterator[tuple[int, Batch]]:
