@@ -4,11 +4,10 @@ A run writes `last.pt` into its checkpoints; the number of the pool of samples t
 a stopped run goes on about where it stopped.
 """
 
-import json
 import os
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from torch.nn import functional
 from transformers import GenerationConfig, LlamaForCausalLM
 
 from skyhook.function import Progress
-from skyhook_functions.training.machine import device, made_ahead
+from skyhook_functions.training.machine import device, made_ahead, write_whole
 
 WARM_UP = 100  # steps
 DECAY_SHARE = 0.9  # of all steps, at the end, in which the learning rate falls to zero
@@ -149,19 +148,12 @@ def train(
             loss_now, speed = total.item() / counted, (seen - reported_seen) / (now - reported_at)
             total, counted, reported_at, reported_seen = torch.zeros_like(total), 0, now, seen
         if is_saved:
-            _write({
+            write_whole({
                 "model": model.state_dict(), "optimizers": [one.state_dict() for one in optimizing], "step": step,
                 "pool": number, "trained_s": time.monotonic() - began, "seen": seen,
             }, saved)  # fmt: skip
         if is_report or is_saved:
             yield Progress(step=step, steps=steps, loss=loss_now, tokens_per_s=speed, is_saved=is_saved)
-
-
-def _write(state: dict[str, object], saved: Path) -> None:
-    """Writes a checkpoint, whole or not at all: what is killed meanwhile leaves the one before."""
-    beside = saved.with_suffix(".new")
-    torch.save(state, beside)
-    os.replace(beside, saved)
 
 
 def kept_tokenizer(file: Path, make: Callable[[], Tokenizer]) -> Tokenizer:
@@ -171,14 +163,6 @@ def kept_tokenizer(file: Path, make: Callable[[], Tokenizer]) -> Tokenizer:
         make().save(str(beside))
         os.replace(beside, file)
     return Tokenizer.from_file(str(file))
-
-
-def show(run: Iterable[Progress]) -> None:
-    """Runs a training and prints how far it has come, a line of JSON each time."""
-    for progress in run:
-        print(json.dumps({
-            "step": progress.step, "loss": round(progress.loss, 4), "tokens_per_s": round(progress.tokens_per_s),
-        }), flush=True)  # fmt: skip
 
 
 def _batches(pool: Pool, first: int, processes: int) -> Iterator[tuple[int, Batch]]:

@@ -20,11 +20,38 @@ from skyhook_functions.training.code import function as code_function
 from skyhook_functions.training.code import train as code_train
 from skyhook_functions.training.code.corpus import trained
 from skyhook_functions.training.code.function import CodeTraining
+from skyhook_functions.training.imagine import function as scenes_function
+from skyhook_functions.training.imagine import train_reader
+from skyhook_functions.training.imagine.function import ScenesTraining
 
 TRAININGS = {
     "code": (CodeTraining, code_train, code_function, "PLACES", {"line", "next", "name", "block"}),
     "chat": (ChatTraining, chat_train, chat_function, "CONVERSATIONS", {"knowledge", "arithmetic"}),
 }
+
+
+@pytest.mark.filterwarnings("ignore:Mismatch dtype:UserWarning")
+def test_pictures_are_trained_part_by_part_and_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.set_num_threads(1)
+    for name, value in {"BATCH": 2, "CODEC_S": 0.2, "READER_STEPS": 1, "CAPTIONS": 3}.items():
+        monkeypatch.setattr(scenes_function, name, value)
+    monkeypatch.setattr(train_reader, "BATCH", 2)
+    first = list(ScenesTraining().train(TrainingRequest(checkpoints=str(tmp_path), steps=1)))
+    assert [(one.step, one.steps, one.is_saved) for one in first[:-1]] == [
+        (1, 3, True),
+        (2, 3, True),
+        (3, 3, True),
+    ]
+    published = shutil.copytree(tmp_path / CANDIDATE, tmp_path / "published")
+    assert "<!-- scores -->\n| what is right" in (published / "README.md").read_text()
+    again = TrainingRequest(checkpoints=str(tmp_path), steps=2, published=str(published))
+    *steps, evaluated = ScenesTraining().train(again)
+    assert [step.step for step in steps] == [1, 2, 4], "a part was trained twice"
+    names = {score.name for score in evaluated.scores}
+    assert {"colours", "shapes", "all right"} <= names
+    assert all(score.compared is not None for score in evaluated.scores)
 
 
 @pytest.mark.parametrize("product", TRAININGS)

@@ -24,8 +24,8 @@ from skyhook_functions.training.chat.tokenizer import (
     save_tokenizer,
     train_tokenizer,
 )
-from skyhook_functions.training.language import Batch, batched, export, kept_tokenizer, show, train
-from skyhook_functions.training.machine import device, spare_processes
+from skyhook_functions.training.language import Batch, batched, export, kept_tokenizer, train
+from skyhook_functions.training.machine import device, show, spare_processes
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "skyhook-small"
 TOKENIZER_EXAMPLES = 20_000

@@ -23,8 +23,8 @@ from skyhook_functions.training.code.tokenizer import (
     save_tokenizer,
     train_tokenizer,
 )
-from skyhook_functions.training.language import Batch, batched, export, kept_tokenizer, show, train
-from skyhook_functions.training.machine import spare_processes
+from skyhook_functions.training.language import Batch, batched, export, kept_tokenizer, train
+from skyhook_functions.training.machine import show, spare_processes
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "skyhook-code"
 LONGEST_FILL = 128  # tokens
