@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,9 @@ from skyhook.compute.checkpoints import REACHED
 from skyhook.compute.modal.naming import CHECKPOINT_VOLUME, VOLUME
 from skyhook.compute.modal.translation import translated
 from skyhook.function import Progress
+
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EEXIST)
+"""What an OSError has that is of this machine's disk; others are of the network."""
 
 
 class VolumeCheckpoints:
@@ -67,5 +71,9 @@ def _made(path: Path) -> BinaryIO:
 async def _volume(name: str) -> AsyncIterator[modal.Volume]:
     try:
         yield modal.Volume.from_name(name, create_if_missing=True)
+    except OSError as error:
+        if error.errno in _OF_THE_DISK:
+            raise
+        raise translated(error, f"The volume {name}") from error
     except Exception as error:
         raise translated(error, f"The volume {name}") from error
