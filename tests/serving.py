@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from itertools import count
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests.nursery import Command, nursery
 
 ROOT = Path(__file__).parents[1]
 PROBE = ROOT / "tests" / "probe"
@@ -47,7 +46,7 @@ class Server:
     database_url: str | None = None
     port: int = field(default_factory=free_port)
     environment: dict[str, str] = field(default_factory=dict)
-    process: subprocess.Popen[bytes] | None = None
+    process: Command | None = None
 
     @property
     def address(self) -> str:
@@ -72,16 +71,10 @@ class Server:
 
     def command(self, *arguments: str) -> str:
         """Runs a `skyhook` command; returns what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "skyhook", *arguments],
-            env=self.variables(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(f"skyhook {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
-        return done.stdout
+        status, printed, complaints = nursery().run(arguments, self.variables())
+        if status:
+            raise RuntimeError(f"skyhook {' '.join(arguments)} failed:\n{printed}{complaints}")
+        return printed
 
     def prepare(self) -> None:
         """Makes the database, the first organization and the first key."""
@@ -90,10 +83,8 @@ class Server:
 
     def start(self) -> None:
         """Starts the server and waits until it is ready."""
-        with (self.data / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "skyhook", "serve"], env=self.variables(), stdout=log, stderr=log
-            )
+        log = self.data / "server.log"
+        self.process = nursery().start(["serve"], self.variables(), log, log)
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline and self.process.poll() is None:
             try:

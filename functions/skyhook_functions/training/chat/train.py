@@ -53,17 +53,27 @@ def make_model() -> LlamaForCausalLM:
     return LlamaForCausalLM(config)
 
 
+@torch.no_grad()
+def blend(model: LlamaForCausalLM, earlier: LlamaForCausalLM, share: float) -> None:
+    """Makes the weights the mean of a model's and an earlier one's, the model's with that share (arXiv:2109.01903)."""
+    for value, before in zip(model.parameters(), earlier.parameters(), strict=True):
+        value.lerp_(before.to(value.device), 1.0 - share)
+
+
 def trained_chat(
     checkpoints: Path, out: Path, *, steps: int = STEPS, batch_tokens: int = 3072, seed: int = 1,
-    from_shipped: bool = False, compile_model: bool = False, processes: int | None = None,
+    share: float | None = None, compile_model: bool = False, processes: int | None = None,
 ) -> Iterator[Progress]:  # fmt: skip
-    """Trains up to so many steps, from the checkpoints on where there are some, and writes the model to `out`."""
+    """Trains up to so many steps, from the checkpoints on where there are some, and writes the model to `out`.
+
+    With a `share` the training begins with the shipped weights, and so much of what it learned is written.
+    """
     torch.manual_seed(seed)
-    tokenizer_file = (WEIGHTS if from_shipped else checkpoints) / "tokenizer.json"
+    tokenizer_file = (checkpoints if share is None else WEIGHTS) / "tokenizer.json"
     tokenizer = kept_tokenizer(tokenizer_file, lambda: train_tokenizer(seed, TOKENIZER_EXAMPLES))
     model = make_model()
-    if from_shipped:
-        model.load_state_dict(LlamaForCausalLM.from_pretrained(WEIGHTS, dtype=torch.float32).state_dict())
+    shipped = model if share is None else LlamaForCausalLM.from_pretrained(WEIGHTS, dtype=torch.float32)
+    model.load_state_dict(shipped.state_dict())
     yield from train(
         model,
         partial(pool, tokenizer, seed, batch_tokens, POOL * batch_tokens // CONVERSATION),
@@ -72,6 +82,8 @@ def trained_chat(
         compile_model=compile_model,
         processes=spare_processes() if processes is None else processes,
     )
+    if share is not None:
+        blend(model, shipped, share)
     export(model, tokenizer, out, end=END, pad=PAD, longest=LONGEST_ANSWER)
     save_tokenizer(tokenizer, out)
 
@@ -93,6 +105,12 @@ def main() -> None:
         help="begin with the shipped weights, so that they learn what changed in the FAQ",
     )
     parser.add_argument(
+        "--share",
+        type=float,
+        default=1.0,
+        help="of what was learned from the shipped weights on that is written: less forgets less",
+    )
+    parser.add_argument(
         "--processes", type=int, help="that make samples; with a GPU one for each core but one"
     )
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints/chat"))
@@ -107,7 +125,7 @@ def main() -> None:
             steps=options.steps,
             batch_tokens=options.batch_tokens,
             seed=options.seed,
-            from_shipped=options.shipped,
+            share=options.share if options.shipped else None,
             compile_model=options.compile,
             processes=options.processes,
         )
