@@ -88,11 +88,12 @@ class Server:
         self.command("migrate")
         self.command("init")
 
-    def start(self) -> None:
-        """Starts the server and waits until it is ready."""
+    def start(self, command: str = "serve") -> None:
+        """Starts the server, by `serve` or by `up`, and waits until it is ready."""
+        self.data.mkdir(parents=True, exist_ok=True)
         with (self.data / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "skyhook", "serve"], env=self.variables(), stdout=log, stderr=log
+                [sys.executable, "-m", "skyhook", command], env=self.variables(), stdout=log, stderr=log
             )
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline and self.process.poll() is None:
