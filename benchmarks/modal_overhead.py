@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import secrets
 import statistics
 import subprocess
 import sys
@@ -57,7 +58,7 @@ async def detached(calls: int) -> None:
     compute = _compute()
 
     async def one(number: int) -> None:
-        call_id = await compute.spawn(Slow.wait, Text("x", number))
+        call_id = await compute.spawn(Slow.wait, Text("x", number), secrets.token_hex(16))
         results = [result async for result in compute.collect(call_id, Slow.wait)]
         assert results == [Text("x", number)]
 

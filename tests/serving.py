@@ -81,10 +81,11 @@ class Server:
         self.command("migrate")
         self.command("init")
 
-    def start(self) -> None:
-        """Starts the server and waits until it is ready."""
+    def start(self, command: str = "serve") -> None:
+        """Starts the server, by `serve` or by `up`, and waits until it is ready."""
+        self.data.mkdir(parents=True, exist_ok=True)
         log = self.data / "server.log"
-        self.process = nursery().start(["serve"], self.variables(), log, log)
+        self.process = nursery().start([command], self.variables(), log, log)
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline and self.process.poll() is None:
             try:

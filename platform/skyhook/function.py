@@ -24,6 +24,7 @@ __all__ = [
     "Score",
     "TrainingEvent",
     "TrainingRequest",
+    "Transient",
     "WeightsFolder",
     "function",
     "may_connect",
@@ -43,6 +44,14 @@ CheckpointFolder: TypeAlias = Annotated[str, Meta(extra=CHECKPOINTS)]
 inside the body, a folder that is there, and in which later calls of the same name find what this one kept."""
 CANDIDATE = "candidate"
 """The folder in a training's checkpoints where the weights lie that were evaluated."""
+
+
+class Transient(Struct, frozen=True):
+    """What a generator yields to tell how far it is, and nothing else; such events subclass this.
+
+    Where a call runs detached they are shown while it runs, and dropped where they would hold it up; all that
+    it yields besides comes at its end, whole and in order.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +151,7 @@ class TrainingRequest(Struct, frozen=True, kw_only=True):
     """How long to train, in steps from the start; None for what the training thinks right."""
 
 
-class Progress(Struct, frozen=True, kw_only=True, tag=True):
+class Progress(Transient, frozen=True, kw_only=True, tag=True):
     """How far a training has come."""
 
     step: int

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import msgspec
 
-from skyhook.function import FunctionError, function
+from skyhook.function import FunctionError, Transient, function
 
 
 class Text(msgspec.Struct):
@@ -30,6 +30,18 @@ class Positive(msgspec.Struct):
 
 class Blob(msgspec.Struct):
     data: bytes
+
+
+class Told(Transient, tag="told"):
+    """How far a stream is."""
+
+    number: int
+
+
+class Kept(msgspec.Struct, tag="kept"):
+    """What a stream is for."""
+
+    number: int
 
 
 class Source(msgspec.Struct):
@@ -67,6 +79,9 @@ class Tool:
     def pid(self, argument: Text) -> int:
         assert self.loaded
         return os.getpid()
+
+    def nonce(self, argument: Text) -> Text:
+        return Text(os.urandom(8).hex())
 
     def fail(self, argument: Text) -> Text:
         raise ValueError("the secret of " + argument.text)
@@ -144,6 +159,17 @@ class Tool:
         with self.lock:
             self.active -= 1
         return self.most_active
+
+    def tells(self, source: Source) -> Iterator[Told | Kept]:
+        """Tells of each number, and keeps each tenth; waits after half of them until `trace` is there."""
+        for number in range(source.count):
+            if number == source.count // 2:
+                while source.trace and not os.path.exists(source.trace):
+                    time.sleep(0.01)
+            yield Told(number)
+            if number % 10 == 9:
+                yield Kept(number)
+            time.sleep(source.pause_s)
 
     def chunks(self, source: Source) -> Iterator[Blob]:
         trace = os.open(source.trace, os.O_WRONLY | os.O_CREAT)

@@ -13,7 +13,7 @@ import uvloop
 from compute_helpers import configuration, eventually, is_gone
 from sample_functions import Number, Positive, Serial, Source, Text, Tool
 
-from skyhook.compute import dispatcher, errors
+from skyhook.compute import backlog, errors
 from skyhook.compute.local import LocalCompute
 
 
@@ -106,7 +106,7 @@ async def test_waiting_calls_run_in_the_order_they_came(compute: LocalCompute, t
 async def test_more_waiting_calls_than_may_wait_are_refused(
     compute: LocalCompute, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatcher, "QUEUE_CALLS", 3)
+    monkeypatch.setattr(backlog, "CALLS", 3)
     slow = Source(str(tmp_path / "trace"), pause_s=0.05)
     results = await asyncio.gather(
         *(compute.call(Serial.trace, slow) for _ in range(5)), return_exceptions=True

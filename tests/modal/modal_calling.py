@@ -9,16 +9,17 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from grpclib import GRPCError, Status
 from modal_containers import Containers
-from modal_deploying import Deploying, unary
+from modal_deploying import unary
 from modal_proto import api_pb2
 from modal_state import Call, State
+from modal_storing import Storing
 from modal_volumes import Volumes
 
 STREAM_S = 50.0
 """A stream of results is ended after so long; the client opens it again."""
 
 
-class Calling(Volumes, Deploying):
+class Calling(Volumes, Storing):
     """What a client may do."""
 
     def __init__(self, state: State, containers: Containers) -> None:
@@ -42,6 +43,8 @@ class Calling(Volumes, Deploying):
         )
         self.state.calls[call.id] = call
         await self._containers.queue(function, call)
+        if self.state.on_call is not None:
+            self.state.on_call(call)
         return api_pb2.FunctionMapResponse(
             function_call_id=call.id,
             pipelined_inputs=[api_pb2.FunctionPutInputsResponseItem(input_id=call.input_id)],

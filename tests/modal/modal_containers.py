@@ -20,9 +20,10 @@ from typing import Any
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from grpclib.server import Server
-from modal_deploying import Deploying, unary
+from modal_deploying import unary
 from modal_proto import api_pb2
 from modal_state import Call, Function, State
+from modal_storing import Storing
 from modal_volumes import Mounted
 
 HEARTBEAT_S = 10.0
@@ -40,7 +41,7 @@ runpy.run_module("modal._container_entrypoint", run_name="__main__")
 RESULT = api_pb2.GenericResult
 
 
-class Container(Deploying):
+class Container(Storing):
     """One container of a function, and what it may ask of Modal."""
 
     def __init__(self, state: State, function: Function) -> None:
@@ -91,7 +92,7 @@ class Container(Deploying):
         function = self.function
         try:
             async with asyncio.timeout(INPUTS_S), function.arrived:
-                await function.arrived.wait_for(lambda: bool(function.waiting))
+                await function.arrived.wait_for(lambda: function.waiting and not self.state.is_stopped)
                 call = function.waiting.popleft()
         except TimeoutError:
             return api_pb2.FunctionGetInputsResponse()
@@ -176,6 +177,13 @@ class Containers:
             function.waiting.append(call)
             function.arrived.notify()
         self._ensure(function)
+
+    async def stop(self, is_stopped: bool) -> None:
+        """Lets no container take a new call, or lets them again."""
+        self._state.is_stopped = is_stopped
+        for function in self._state.functions.values():
+            async with function.arrived:
+                function.arrived.notify_all()
 
     async def cancel(self, call: Call) -> None:
         """Cancels a call: at once where it waits, by its container where it runs."""

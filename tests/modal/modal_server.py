@@ -66,6 +66,16 @@ class ModalServer:
             "MODAL_CONFIG_PATH": os.devnull,
         }
 
+    async def lose(self) -> None:
+        """Cuts every connection of clients and takes no new one; what runs in containers goes on."""
+        self._server.cut()
+        await self._server.wait_closed()
+
+    async def find(self) -> None:
+        """Listens again, where it did."""
+        self._server = _Server([Calling(self.state, self.containers)])
+        await self._server.start("127.0.0.1", int(self.address.rpartition(":")[2]))
+
     async def _start(self) -> None:
         self.state = State(TOKEN)
         self.containers = Containers(self.state, _container_variables)
@@ -78,7 +88,7 @@ class ModalServer:
         await site.start()
         host, port = self._blobs.addresses[0][:2]
         self.state.blob_address = f"http://{host}:{port}"
-        self._server = Server([Calling(self.state, self.containers)])
+        self._server = _Server([Calling(self.state, self.containers)])
         await self._server.start("127.0.0.1", 0)
         assert self._server._server is not None
         port = self._server._server.sockets[0].getsockname()[1]
@@ -98,6 +108,24 @@ class ModalServer:
 
     async def _get_blob(self, request: web.Request) -> web.Response:
         return web.Response(body=self.state.blobs[request.match_info["id"]])
+
+
+class _Server(Server):
+    """One whose connections can be cut."""
+
+    def __init__(self, handlers: list[Any]) -> None:
+        super().__init__(handlers)
+        self._protocols: list[Any] = []
+
+    def cut(self) -> None:
+        """Closes without a word to anybody."""
+        self.close()
+        for protocol in self._protocols:
+            protocol.connection._transport.abort()
+
+    def _protocol_factory(self) -> Any:
+        self._protocols.append(super()._protocol_factory())
+        return self._protocols[-1]
 
 
 def _container_variables() -> dict[str, str]:

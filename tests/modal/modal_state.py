@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import deque
+from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from modal_proto import api_pb2
@@ -107,6 +108,14 @@ class App:
     class_ids: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(eq=False)
+class Partition:
+    """A part of a queue."""
+
+    items: deque[bytes] = field(default_factory=deque)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+
 @dataclass
 class State:
     """Everything that the stand-in keeps; it is gone when it stops."""
@@ -125,11 +134,25 @@ class State:
     """What is committed to each volume, by its id and the path."""
     contents: dict[str, bytes] = field(default_factory=dict)
     """What was sent to be put somewhere, by its checksum."""
+    queues: dict[str, str] = field(default_factory=dict)
+    """Their ids by their names, as of dictionaries."""
+    partitions: defaultdict[tuple[str, bytes], Partition] = field(
+        default_factory=lambda: defaultdict(Partition)
+    )
+    queues_fail: bool = False
+    """Where it is set, no queue can be written to or read."""
+    dicts: dict[str, str] = field(default_factory=dict)
+    entries: dict[tuple[str, bytes], bytes] = field(default_factory=dict)
+    """Those of all dictionaries, by the dictionary's id and the key."""
     blob_address: str = ""
     """Where blobs are put and got over HTTP."""
     blobs: dict[str, bytes] = field(default_factory=dict)
     refuses: str = ""
     """Where it is set, new calls are refused for want of quota, with this text."""
+    is_stopped: bool = False
+    """Where it is set, no container takes a new call."""
+    on_call: Callable[[Call], None] | None = None
+    """Is called with each call that begins, before its caller hears of it."""
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def new_id(self, prefix: str) -> str:

@@ -132,18 +132,38 @@ async def test_closing_a_stream_closes_its_generator(compute: ModalCompute, tmp_
 async def test_a_spawned_call_is_collected_by_another_backend(
     compute: ModalCompute, deployed: ModalServer, tmp_path: Path
 ) -> None:
-    call_id = await compute.spawn(Tool.chunks, Source(str(tmp_path / "trace"), count=3))
+    call_id = await compute.spawn(Tool.chunks, Source(str(tmp_path / "trace"), count=3), "a-token")
     other = ModalCompute(configuration(tmp_path / "other"), {})
     chunks = [chunk async for chunk in other.collect(call_id, Tool.chunks)]
     assert len(chunks) == 3
 
 
 async def test_a_spawned_call_is_cancelled(compute: ModalCompute) -> None:
-    call_id = await compute.spawn(Tool.spin, Number(600))
+    call_id = await compute.spawn(Tool.spin, Number(600), "to-be-cancelled")
     await asyncio.sleep(0.3)
-    await compute.cancel(call_id)
+    await compute.cancel("to-be-cancelled", call_id)
     with pytest.raises(errors.FunctionInterrupted):
         await anext(compute.collect(call_id, Tool.spin))
+
+
+async def test_of_the_calls_of_one_token_one_runs_and_its_result_is_theirs(compute: ModalCompute) -> None:
+    first, second = [await compute.spawn(Tool.nonce, Text(), "twice") for _ in range(2)]
+    results = [await anext(compute.collect(one, Tool.nonce)) for one in (second, first)]
+    assert first != second
+    assert results[0] == results[1]
+    assert await compute.find("twice") == first
+    assert await compute.find("never") is None
+
+
+async def test_a_call_whose_token_was_cancelled_before_it_began_does_not_begin(
+    compute: ModalCompute, tmp_path: Path
+) -> None:
+    await compute.cancel("revoked", None)
+    trace = tmp_path / "trace"
+    call_id = await compute.spawn(Tool.chunks, Source(str(trace), count=3), "revoked")
+    with pytest.raises(errors.FunctionInterrupted):
+        await anext(compute.collect(call_id, Tool.chunks))
+    assert not trace.exists()
 
 
 async def test_a_function_that_cannot_load_is_unavailable(

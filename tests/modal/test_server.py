@@ -3,51 +3,41 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import subprocess
 import sys
 import time
-from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
-from compute_helpers import configuration
+from imagining import Studio, unsigned
 from modal_server import ModalServer
 from modal_state import Call
 from tests.serving import Server
 
-from skyhook.catalogue.service import Catalogue
-from skyhook.compute.local import LocalCompute
-from skyhook.compute.modal.backend import ModalCompute
 from skyhook.compute.modal.naming import class_name
-from skyhook.database import Database
-from skyhook.plugins.host import PluginHost
-from skyhook_functions.chat.local import ChatModel
-from skyhook_functions.chat.messages import GenerateRequest, Message, Sampling
-from skyhook_functions.imagine.image_model import ImageModel
-from skyhook_functions.imagine.messages import ImageRequest
 
 SUBMIT = """mutation ($steps: Int!, $pause: Float!) {
   probeWork(steps: $steps, pauseS: $pause, behaviour: "abroad") { id } }"""
 READ = "query ($id: ID!) { job(id: $id) { state runs cost error { code } } }"
-CHAT = """mutation { chatComplete(input: {messages: [{role: "user", content: "What is 3 + 4?"}],
-  model: "skyhook-small", temperature: 0.8, seed: 7, maxTokens: 20}) { text } }"""
+ASKED = """(input: {messages: [{role: "user", content: "What is 3 + 4?"}],
+  model: "skyhook-small", temperature: 0.9, seed: 11, maxTokens: 20})"""
+ANSWER = "text model finishReason usage { promptTokens completionTokens cost }"
+CHAT = f"mutation {{ chatComplete{ASKED} {{ {ANSWER} }} }}"
+CHAT_STREAM = f"subscription {{ chatStream{ASKED} {{ text completion {{ {ANSWER} }} }} }}"
+PICTURE = {"prompt": "a red ball", "width": 64, "height": 64, "seed": 5, "steps": 4}
 PROBE = "probe_functions:Probe"
 
 
 @pytest.fixture(scope="module")
 def server(modal_server: ModalServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server after `skyhook functions deploy`."""
+    """A server as `make up` makes it where nothing was deployed."""
     variables = modal_server.variables() | {"SKYHOOK_COMPUTE": "modal"}
     server = Server(tmp_path_factory.mktemp("server"), environment=variables)
-    server.command("functions", "deploy")
-    server.prepare()
+    modal_server.do(modal_server.state.apps.clear)
     try:
-        server.start()
+        server.start("up")
         yield server
     finally:
         server.stop()
@@ -79,16 +69,14 @@ def wait_for_work(modal_server: ModalServer, before: int) -> Call:
     raise AssertionError("no call was begun")
 
 
-def wait_for_note(server: Server, job_id: str) -> None:
-    """Until the server has written down which call it has begun for the job."""
-    job = UUID(b64decode(job_id).decode().partition(":")[2])
+def test_the_first_start_deploys_and_makes_a_first_call(server: Server) -> None:
     deadline = time.monotonic() + 60
-    with closing(sqlite3.connect(server.data / "skyhook.db")) as database:
-        while time.monotonic() < deadline:
-            if database.execute("SELECT 1 FROM job_calls WHERE job_id = ?", [job.hex]).fetchone():
-                return
-            time.sleep(0.02)
-    raise AssertionError("no call was written down")
+    while "Serving until" not in server.log() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    log = server.log()
+    assert log.index("Deploying the functions to Modal") < log.index("Asking the bundled model")
+    assert "tokens of skyhook-small" in log
+    assert "Traceback" not in log
 
 
 def test_every_installed_function_is_deployed(server: Server) -> None:
@@ -130,46 +118,51 @@ def test_what_a_body_reports_reaches_the_client(server: Server) -> None:
     assert answer["errors"][0]["extensions"]["code"] == "PROBE_REFUSED"
 
 
-async def test_chat_and_pictures_are_those_of_this_machine_to_the_byte(
-    server: Server, modal_server: ModalServer, tmp_path: Path
+def test_chat_and_pictures_are_those_of_a_server_on_this_machine_to_the_byte(
+    server: Server, tmp_path: Path
 ) -> None:
-    catalogue = Catalogue(Database(f"sqlite:///{tmp_path}/empty.db"), _nothing)
-    catalogue.bring(PluginHost.discover().loaded)
-    places = {place.rpartition("/")[2]: folder for folder, place in catalogue.bundled_folders.items()}
-    message = Message("user", "What is 3 + 4?")
-    sampling = Sampling(max_tokens=20, temperature=0.9, seed=11)
-    chat = GenerateRequest(places["skyhook-small"], [message], [], sampling)
-    picture = ImageRequest(places["skyhook-scenes"], "a red ball", width=64, height=64, seed=5, steps=4)
-    local = LocalCompute(configuration(tmp_path / "data"))
-    remote = ModalCompute(configuration(tmp_path / "data"), catalogue.bundled_folders)
-    await local.start()
-    said, drawn = [], []
-    for backend in (local, remote):
-        parts = [part async for part in backend.stream(ChatModel.generate, chat)]
-        said.append("".join(part.text for part in parts))
-        events = [event async for event in backend.stream(ImageModel.generate, picture)]
-        drawn.append(events[-1].content)  # type: ignore[union-attr]
-    await local.close()
-    await remote.close()
-    assert said[0] == said[1] != ""
+    local = Server(tmp_path / "local")
+    local.data.mkdir()
+    local.prepare()
+    local.start()
+    try:
+        said, streamed, drawn = [], [], []
+        for studio in (Studio(local), Studio(server)):
+            said.append(studio.server.graphql(CHAT)["data"])
+            events = [event["data"]["chatStream"] for event in studio.events(CHAT_STREAM)]
+            streamed.append(("".join(event["text"] for event in events), events[-1]["completion"]))
+            (image,) = studio.made("imagineGenerate", **PICTURE)["images"]
+            drawn.append((unsigned(studio.download(image.pop("artifact"))), image))
+    finally:
+        local.stop()
+    assert said[0] == said[1]
+    assert said[0]["chatComplete"]["text"]
+    assert streamed[0] == streamed[1]
+    assert streamed[0][0]
     assert drawn[0] == drawn[1]
-    first, second = (server.graphql(CHAT) for _ in range(2))
-    assert first["data"] == second["data"] != {"chatComplete": {"text": ""}}
+    assert drawn[0][0].startswith(b"\x89PNG")
 
 
-def test_a_killed_server_goes_on_with_the_call_that_it_had_begun(
+def test_a_job_shows_its_progress_and_previews_while_its_call_runs_on_modal(server: Server) -> None:
+    studio = Studio(server)
+    job = studio.submit("imagineGenerate", **PICTURE | {"steps": 200, "width": 128, "height": 128})
+    seen = list(studio.watch(job["id"]))
+    running = [one for one in seen if one["state"] == "RUNNING"]
+    assert any(0 < one["progress"] < 1 and one["preview"] for one in running), seen
+    assert seen[-1]["state"] == "COMPLETED"
+
+
+def test_a_job_whose_container_dies_is_tried_again_and_charged_once(
     server: Server, modal_server: ModalServer
 ) -> None:
     before = len(works(modal_server))
-    job = server.graphql(SUBMIT, steps=1, pause=2.5)["data"]["probeWork"]
-    wait_for_work(modal_server, before)
-    wait_for_note(server, job["id"])
-    server.kill()
-    server.start()
-    done = until(server, job["id"], "COMPLETED", within_s=90)
-    assert done["runs"] == 2
-    assert int(done["cost"]) > 0
-    assert len(works(modal_server)) == before + 1, "the call was begun again"
+    job = server.graphql(SUBMIT, steps=1, pause=0.8)["data"]["probeWork"]
+    call = wait_for_work(modal_server, before)
+    (container,) = [one for one in modal_server.containers.running if call.input_id in one.calls]
+    container.kill()
+    done = until(server, job["id"], "COMPLETED")
+    assert len(works(modal_server)) == before + 2
+    assert (done["runs"], int(done["cost"])) == (1, 1_000_000)
 
 
 def test_a_cancelled_job_stops_its_call(server: Server, modal_server: ModalServer) -> None:

@@ -22,7 +22,6 @@ from skyhook.compute.modal.backend import ModalCompute
 from skyhook.compute.modal.checkpoints import VolumeCheckpoints
 from skyhook.configuration import Configuration
 from skyhook.database import Database
-from skyhook.training import service
 from skyhook.training.errors import TrainingStuck
 
 
@@ -42,11 +41,8 @@ def order(
 
 
 @pytest.fixture
-async def bench(
-    tmp_path: Path, sqlite_template: Path, order: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Bench]:
+async def bench(tmp_path: Path, sqlite_template: Path, order: Callable[..., None]) -> AsyncIterator[Bench]:
     order()
-    monkeypatch.setattr(service, "LOOK_S", 0.1)
     data = tmp_path / "data"
     data.mkdir()
     shutil.copy(sqlite_template, data / "skyhook.db")

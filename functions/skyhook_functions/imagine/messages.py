@@ -11,7 +11,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
-from skyhook.function import WeightsFolder
+from skyhook.function import Transient, WeightsFolder
 
 SMALLEST_SIDE = 64
 LARGEST_SIDE = 2048
@@ -70,7 +70,7 @@ class Abilities(Struct, frozen=True, omit_defaults=True):
     """How many frames of what came before are of use to it."""
 
 
-class Progress(Struct, frozen=True, omit_defaults=True, tag="progress"):
+class Progress(Transient, frozen=True, omit_defaults=True, tag="progress"):
     """How far a request is.
 
     It also comes, with the same numbers, while nothing happens: a stream can be closed only when it yields.

@@ -40,6 +40,8 @@ def up() -> None:
 async def _up(services: Services) -> None:
     _step(f"Preparing the database {services.database.url.render_as_string()}")
     await upgrade(services.database, services.plugins.loaded)
+    if services.configuration.compute == "modal":
+        await _deploy_at_first()
     await services.start()
     first = await _first_run(services)
     server = _server(services)
@@ -49,6 +51,18 @@ async def _up(services: Services) -> None:
     if listening.done():
         await asyncio.to_thread(first_call, services.configuration, first.key_file, _step)
     await serving
+
+
+async def _deploy_at_first() -> None:
+    """Deploys to Modal where nothing is; what is there but differs is another command's to replace."""
+    from skyhook.compute.modal.deployment import (  # Modal's client may be missing elsewhere
+        deploy,
+        is_deployed,
+    )
+
+    if not await is_deployed():
+        _step("Deploying the functions to Modal, which builds their images: that takes minutes at first")
+        await deploy()
 
 
 async def _first_run(services: Services) -> FirstRun:

@@ -73,16 +73,31 @@ class Compute(Protocol):
 
 @runtime_checkable
 class Detached(Protocol):
-    """A backend whose calls can go on without the process that began them: what jobs are run by."""
+    """A backend whose calls can go on without the process that began them: what jobs are run by.
 
-    async def spawn(self, method: Callable[[F, A], Any], argument: A) -> str:
-        """Begins a call; gives the id by which any process collects it."""
+    Where it cannot be asked, these raise `skyhook.compute.errors.NotAnswered`: what was begun may go on.
+    """
+
+    async def spawn(self, method: Callable[[F, A], Any], argument: A, token: str) -> str:
+        """Begins a call; gives the id by which any process collects it.
+
+        Of the calls that are begun with one token, one runs: so a call may be begun again by a process that
+        does not know whether one before it did.
+        """
+        ...
+
+    async def find(self, token: str) -> str | None:
+        """The id of the call that was begun with a token, once it runs."""
         ...
 
     def collect(self, call_id: str, method: Callable[[F, A], Any]) -> AsyncGenerator[Any, None]:
-        """Waits for a spawned call and yields what it yielded, or the one result; raises its error."""
+        """Waits for a spawned call and yields what it yielded, or the one result; raises its error.
+
+        What is `skyhook.function.Transient` comes while the call runs, as far as it can be told; the rest
+        comes at its end.
+        """
         ...
 
-    async def cancel(self, call_id: str) -> None:
-        """Stops a spawned call; one that has ended stays as it is."""
+    async def cancel(self, token: str, call_id: str | None) -> None:
+        """Stops what was begun with a token, be its id known or not; what has ended stays as it is."""
         ...

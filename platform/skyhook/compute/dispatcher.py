@@ -9,16 +9,12 @@ from collections import deque
 from collections.abc import Callable
 
 from skyhook.compute import errors, protocol
+from skyhook.compute.backlog import Backlog
 from skyhook.compute.calls import PendingCall, StreamCall
 from skyhook.errors import SkyhookError
 
-QUEUE_CALLS = 1000
-"""The most calls of one function that wait."""
-QUEUE_BYTES = 256 << 20
-"""The most memory that the arguments of waiting calls take."""
 STOP_GRACE_S = 1.0
 """How long a call that ran too long may take to stop before its worker must be killed."""
-RETRY_AFTER_S = (1.0, 60.0)
 
 logger = logging.getLogger("skyhook.compute")
 
@@ -32,7 +28,7 @@ class Dispatcher:
         self._loop = asyncio.get_running_loop()
         self._send: Callable[[bytes], None] | None = None
         self._queue: deque[PendingCall] = deque()
-        self._queued_bytes = 0
+        self._backlog = Backlog()
         self._in_flight: dict[int, PendingCall] = {}
         self._stopping = 0
         self._mean_s = 0.0
@@ -52,16 +48,8 @@ class Dispatcher:
 
     def submit(self, call: PendingCall) -> None:
         """Lets a call wait for its turn, which may come at once. Raises FunctionBusy."""
-        if self._queue and (
-            len(self._queue) >= QUEUE_CALLS or self._queued_bytes + len(call.frame) > QUEUE_BYTES
-        ):
-            expected_s = self._mean_s * len(self._queue) / self._concurrency
-            raise errors.FunctionBusy(
-                "Too many calls wait for this function. Try again later.",
-                retry_after_s=round(min(max(expected_s, RETRY_AFTER_S[0]), RETRY_AFTER_S[1]), 1),
-            )
+        self._backlog.enter(len(call.frame), self._mean_s * len(self._queue) / self._concurrency)
         self._queue.append(call)
-        self._queued_bytes += len(call.frame)
         self._dispatch()
 
     def abandon(self, call: PendingCall) -> None:
@@ -71,7 +59,7 @@ class Dispatcher:
                 self._send(protocol.frame(protocol.Cancel(call.id, force=False)))
         elif call in self._queue:
             self._queue.remove(call)
-            self._queued_bytes -= len(call.frame)
+            self._backlog.leave(len(call.frame))
 
     def grant(self, call: StreamCall, size: int) -> None:
         """The stream's reader has taken `size` bytes."""
@@ -93,7 +81,7 @@ class Dispatcher:
 
     def refuse_queued(self, error: Callable[[], SkyhookError]) -> None:
         """Ends the calls that wait."""
-        refused, self._queue, self._queued_bytes = self._queue, deque(), 0
+        refused, self._queue, self._backlog = self._queue, deque(), Backlog()
         for call in refused:
             call.fail(error())
 
@@ -145,7 +133,7 @@ class Dispatcher:
             return
         while self._queue and len(self._in_flight) < self._concurrency:
             call = self._queue.popleft()
-            self._queued_bytes -= len(call.frame)
+            self._backlog.leave(len(call.frame))
             call.started_at = self._loop.time()
             self._in_flight[call.id] = call
             self._send(call.frame)

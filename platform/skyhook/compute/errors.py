@@ -70,3 +70,10 @@ class FunctionBusy(SkyhookError):
     code = "FUNCTION_BUSY"
     status = 503
     retryable = True
+
+
+class NotAnswered(SkyhookError):
+    """The backend could not be asked, or refuses: a detached call that was asked about may go on.
+
+    Each backend has its own, with a code.
+    """

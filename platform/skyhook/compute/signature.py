@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from skyhook.function import CHECKPOINTS, WEIGHTS
+from skyhook.function import CHECKPOINTS, WEIGHTS, Transient
 
 _ITERATORS = (collections.abc.Iterator, collections.abc.Generator, collections.abc.Iterable)
 
@@ -29,6 +29,8 @@ class Signature:
     """The argument's fields that are a `WeightsFolder`."""
     checkpoints: tuple[str, ...] = ()
     """Those that are a `CheckpointFolder`."""
+    tells: bool = False
+    """Whether what it yields may be `Transient`."""
 
 
 @functools.cache
@@ -55,7 +57,15 @@ def signature_of(method: Callable[..., Any]) -> Signature:
         result=msgspec.msgpack.Decoder(result),
         weights=_fields_of(hints[parameters[1]], WEIGHTS),
         checkpoints=_fields_of(hints[parameters[1]], CHECKPOINTS),
+        tells=streams and _is_transient(result),
     )
+
+
+def _is_transient(hint: Any) -> bool:
+    """Also where it is one of several types."""
+    if isinstance(hint, type) and issubclass(hint, Transient):
+        return True
+    return any(map(_is_transient, get_args(hint)))
 
 
 def _fields_of(argument: Any, mark: dict[str, str]) -> tuple[str, ...]:

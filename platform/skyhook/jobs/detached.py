@@ -1,12 +1,14 @@
 """The calls of a job that go on without this process: noted before they are waited for, and found again.
 
 After a crash the job runs again, and its step with it; what the step had begun is then waited for, not begun
-a second time. A process that dies between beginning a call and noting it leaves one that nobody reads.
+a second time. A token is noted before a call is begun, and its id after: a process that finds no id asks the
+backend for the call of the token, and may begin it again under that, since only one of them will run.
 """
 
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -14,9 +16,10 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import delete, update
 
 from skyhook.compute.backend import Detached
+from skyhook.compute.errors import NotAnswered
 from skyhook.database import Database
 from skyhook.errors import SkyhookError
 from skyhook.jobs.models import JobCall
@@ -42,33 +45,53 @@ class DetachedCalls:
         name = self._name(method, argument)
         self._begun[name] += 1
         key = f"{name}-{self._begun[name]}"
-        call_id = await self._noted(key)
-        if call_id is None:
-            call_id = await self._compute.spawn(method, argument)
-            async with self._database.write() as session:
-                session.add(JobCall(job_id=self._job_id, key=key, call_id=call_id))
         try:
+            call_id = await self._call(key, method, argument)
             async with aclosing(self._compute.collect(call_id, method)) as values:
                 async for value in values:
                     yield value
-        except SkyhookError:
+        except SkyhookError as error:
             self._begun[name] -= 1
-            async with self._database.write() as session:  # tried again, it begins anew
-                await session.execute(
-                    delete(JobCall).where(JobCall.job_id == self._job_id, JobCall.key == key)
-                )
+            if not isinstance(error, NotAnswered):  # it has ended: tried again, it begins anew
+                await self._forget(key)
             raise
 
     async def end(self, *, cancel: bool) -> None:
         """The job has ended; with `cancel`, what it has begun is stopped."""
         async with self._database.write() as session:
-            gone = await session.scalars(
-                delete(JobCall).where(JobCall.job_id == self._job_id).returning(JobCall.call_id)
+            gone = await session.execute(
+                delete(JobCall)
+                .where(JobCall.job_id == self._job_id)
+                .returning(JobCall.token, JobCall.call_id)
             )
-            call_ids = gone.all()
+            calls = gone.all()
         if cancel:
-            for call_id in call_ids:
-                await self._compute.cancel(call_id)
+            for token, call_id in calls:
+                await self._compute.cancel(token, call_id or None)
+
+    async def _call(self, key: str, method: Callable[[Any, Any], Any], argument: Any) -> str:
+        """The id of the call of that key: as it was begun before, or begun now."""
+        async with self._database.read() as session:
+            known = await session.get(JobCall, (self._job_id, key))
+        if known is not None and known.call_id:
+            return known.call_id
+        if known is None:
+            token = secrets.token_hex(16)
+            async with self._database.write() as session:
+                session.add(JobCall(job_id=self._job_id, key=key, token=token, call_id=""))
+            call_id = None
+        else:
+            token = known.token
+            call_id = await self._compute.find(token)
+        call_id = call_id or await self._compute.spawn(method, argument, token)
+        async with self._database.write() as session:
+            here = (JobCall.job_id == self._job_id, JobCall.key == key)
+            await session.execute(update(JobCall).where(*here).values(call_id=call_id))
+        return call_id
+
+    async def _forget(self, key: str) -> None:
+        async with self._database.write() as session:
+            await session.execute(delete(JobCall).where(JobCall.job_id == self._job_id, JobCall.key == key))
 
     def _name(self, method: Callable[[Any, Any], Any], argument: Any) -> str:
         """The same for the same call of the same step in a later run."""
@@ -76,8 +99,3 @@ class DetachedCalls:
         asked.update(f"\n{method.__module__}:{method.__qualname__}\n".encode())
         asked.update(msgspec.msgpack.encode(argument))
         return asked.hexdigest()[:48]
-
-    async def _noted(self, key: str) -> str | None:
-        query = select(JobCall.call_id).where(JobCall.job_id == self._job_id, JobCall.key == key)
-        async with self._database.read() as session:
-            return (await session.scalars(query)).one_or_none()

@@ -139,8 +139,10 @@ class JobCall(Base):
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     """The same for the same call of the same step, whichever run of the job asks."""
+    token: Mapped[str] = mapped_column(String(32), server_default="")
+    """What it is begun with: of all calls that are, one runs."""
     call_id: Mapped[str] = mapped_column(String(100))
-    """The backend's name of it."""
+    """The backend's name of it; empty until the backend has said that it was begun."""
 
 
 class JobProcess(Base):

@@ -32,7 +32,8 @@ REPORT_S = 0.4
 """How often progress is written, at most."""
 PREVIEW_BYTES = 128 * 1024
 PAUSES_S = (1.0, 5.0)
-"""Before a step is tried again that failed in a way which may pass."""
+"""Before a step is tried again that failed in a way which may pass; longer where the error says so."""
+LONGEST_PAUSE_S = 60.0
 
 
 class Reporter(Protocol):
@@ -124,14 +125,15 @@ class JobRun:
         return result
 
     async def _patiently(self, body: Callable[[], Awaitable[T]], before: Mapping[str, int]) -> T:
-        for pause in PAUSES_S:
+        for at_least_s in PAUSES_S:
             try:
                 return await body()
             except SkyhookError as error:
                 if not error.retryable:
                     raise
+                pause_s = min(max(at_least_s, error.retry_after_s or 0.0), LONGEST_PAUSE_S)
             self.quantities = dict(before)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause_s)
         return await body()
 
     async def progress(self, fraction: float, stage: str = "", preview: bytes | None = None) -> None:
@@ -157,7 +159,11 @@ class JobRun:
             return cast(R, await anext(results))
 
     def stream(self, method: Callable[[F, A], Iterator[R]], argument: A) -> AsyncGenerator[R, None]:
-        """Streams from a function's method on the configured backend."""
+        """Streams from a function's method on the configured backend.
+
+        What is `skyhook.function.Transient` comes while the method runs, and may be left out. On a backend
+        whose calls outlive this process, the rest comes at the call's end.
+        """
         if self._detached is None:
             return self._compute.stream(method, argument)
         return self._detached.run(method, argument)

@@ -24,8 +24,10 @@ class Run(msgspec.Struct, kw_only=True):
     """The name of its checkpoints: no other run has it, so that none disturbs another."""
     compute: str
     """Where they are: `local` or `modal`."""
+    token: str | None = None
+    """What the call was begun with that runs it now, where that goes on without this process."""
     call_id: str | None = None
-    """The call that runs it now, where that goes on without this process."""
+    """That call, once it is known."""
     compared_with: int | None = None
     """The version of the model that this call compares with; None: what ships, or nothing."""
     reached: int = 0
@@ -65,7 +67,7 @@ class RunFile:
 
     def leave_call(self, run: Run) -> None:
         """Its call is at its end, or of no more use: the next command begins another."""
-        run.call_id = None
+        run.token = run.call_id = None
         self.write(run)
 
     def end(self) -> None:

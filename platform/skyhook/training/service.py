@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
+import secrets
 import shutil
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from skyhook.catalogue.errors import ModelChanged, WeightsNotStored
 from skyhook.catalogue.service import Catalogue
 from skyhook.catalogue.versions import take_in, version_folder
 from skyhook.compute.backend import Compute, Detached
-from skyhook.compute.errors import FunctionInterrupted, FunctionTimeout
-from skyhook.compute.modal.errors import ModalQuotaExceeded, ModalUnauthorized, ModalUnreachable
+from skyhook.compute.errors import FunctionInterrupted, FunctionTimeout, NotAnswered
 from skyhook.configuration import Configuration
 from skyhook.errors import SkyhookError
 from skyhook.function import CANDIDATE, Evaluated, Progress, Score, TrainingEvent, TrainingRequest
@@ -28,10 +26,6 @@ from skyhook.training.store import CheckpointStore
 
 TRIES = 3
 """How often a run is begun again without getting any further."""
-LOOK_S = 5.0
-"""How often the checkpoints of a call that goes on elsewhere are looked at."""
-_LASTING = (ModalUnreachable, ModalUnauthorized, ModalQuotaExceeded)
-"""After these a call that was begun goes on: it was the question after it that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +101,10 @@ class Trainings:
         file = self._file(model)
         with file.alone():
             run = file.read()
-            if run is None or run.call_id is None or not isinstance(self._compute, Detached):
+            if run is None or run.token is None or not isinstance(self._compute, Detached):
                 return False
             self._require_here(run)
-            await self._compute.cancel(run.call_id)
+            await self._compute.cancel(run.token, run.call_id)
             file.leave_call(run)
         return True
 
@@ -135,8 +129,8 @@ class Trainings:
         """Stops a run and deletes its checkpoints, where this backend has them."""
         if run.compute != self._configuration.compute:
             return
-        if run.call_id is not None and isinstance(self._compute, Detached):
-            await self._compute.cancel(run.call_id)
+        if run.token is not None and isinstance(self._compute, Detached):
+            await self._compute.cancel(run.token, run.call_id)
         await self._store.remove(run.checkpoints)
 
     async def _evaluated(self, training: Training, file: RunFile, run: Run, steps: int | None) -> list[Score]:
@@ -147,12 +141,12 @@ class Trainings:
                 async with aclosing(self._attempt(training, file, run, steps)) as events:
                     async for event in events:
                         if isinstance(event, Evaluated):
+                            await self._catch_up(file, run)
                             return event.scores
                         self._note(file, run, event)
                 raise RuntimeError(f"{training.train.__qualname__} ended without having evaluated")
             except (FunctionInterrupted, FunctionTimeout) as error:
-                if (reached := await self._store.reached(run.checkpoints)) is not None:
-                    self._note(file, run, reached)
+                await self._catch_up(file, run)
                 run.tries = 0 if run.reached > before else run.tries + 1
                 is_stuck = run.tries >= TRIES
                 run.tries = 0 if is_stuck else run.tries
@@ -168,52 +162,57 @@ class Trainings:
         self, training: Training, file: RunFile, run: Run, steps: int | None
     ) -> AsyncGenerator[TrainingEvent, None]:
         """The events of one call: of the one that was begun before, or of a new one."""
-        if run.call_id is not None:
-            self._tell(f"Watching the call {run.call_id}, which was begun before.")
-        request = TrainingRequest(checkpoints=run.checkpoints, steps=steps)
-        if run.call_id is None:
-            model = await self._catalogue.current(training.model.name)
-            run.compared_with = model.version if model else None
-            request = TrainingRequest(
-                checkpoints=run.checkpoints, steps=steps, published=model.location if model else None
-            )
         if not isinstance(self._compute, Detached):
+            request = await self._request(training, run, steps)
             file.write(run)
             async with aclosing(self._compute.stream(training.train, request)) as events:
                 async for event in events:
                     yield event
             return
-        if run.call_id is None:
-            run.call_id = await self._compute.spawn(training.train, request)
-            file.write(run)
-            self._tell(f"Begun as the call {run.call_id}, which goes on if this command ends.")
         try:
-            async with aclosing(self._watched(self._compute, training, run)) as events:
+            call_id = await self._call(self._compute, training, file, run, steps)
+            async with aclosing(self._compute.collect(call_id, training.train)) as events:
                 async for event in events:
                     yield event
-        except _LASTING:
-            raise
+        except NotAnswered:
+            raise  # the call goes on
         except SkyhookError:
             file.leave_call(run)
             raise
 
-    async def _watched(
-        self, compute: Detached, training: Training, run: Run
-    ) -> AsyncGenerator[TrainingEvent, None]:
-        """The events of a call that goes on by itself, and meanwhile how far its checkpoints go."""
-        assert run.call_id is not None
-        collecting = asyncio.create_task(_all(compute, run.call_id, training.train))
-        try:
-            while True:
-                await asyncio.wait([collecting], timeout=LOOK_S)
-                if collecting.done():
-                    break
-                if (reached := await self._store.reached(run.checkpoints)) is not None:
-                    yield reached
-            for event in collecting.result():
-                yield event
-        finally:
-            collecting.cancel()
+    async def _call(
+        self, compute: Detached, training: Training, file: RunFile, run: Run, steps: int | None
+    ) -> str:
+        """The id of the call that was begun before, or that is begun now.
+
+        Its token is noted before it is begun: so a command that died in between does not make it two.
+        """
+        if run.token is None:
+            run.token = secrets.token_hex(16)
+            file.write(run)
+        else:
+            run.call_id = run.call_id or await compute.find(run.token)
+        if run.call_id is not None:
+            self._tell(f"Watching the call {run.call_id}, which was begun before.")
+            return run.call_id
+        request = await self._request(training, run, steps)
+        run.call_id = await compute.spawn(training.train, request, run.token)
+        file.write(run)
+        self._tell(f"Begun as the call {run.call_id}, which goes on if this command ends.")
+        return run.call_id
+
+    async def _request(self, training: Training, run: Run, steps: int | None) -> TrainingRequest:
+        """What is asked of the function, and in the run what it will compare with."""
+        model = await self._catalogue.current(training.model.name)
+        run.compared_with = model.version if model else None
+        return TrainingRequest(
+            checkpoints=run.checkpoints, steps=steps, published=model.location if model else None
+        )
+
+    async def _catch_up(self, file: RunFile, run: Run) -> None:
+        """Notes how far the checkpoints go, also where nobody was told of the last ones."""
+        if (reached := await self._store.reached(run.checkpoints)) is not None:
+            self._note(file, run, reached)
 
     def _note(self, file: RunFile, run: Run, progress: Progress) -> None:
         """Tells of progress, and notes what has a checkpoint; what is known already is passed over."""
@@ -248,8 +247,3 @@ class Trainings:
         await self._store.deliver(folder)
         await self._catalogue.versions.publish(model, version, folder, scores, after=compared_with)
         return version, folder
-
-
-async def _all(compute: Detached, call_id: str, method: Callable[[Any, Any], Any]) -> list[TrainingEvent]:
-    async with aclosing(compute.collect(call_id, method)) as events:
-        return [event async for event in events]

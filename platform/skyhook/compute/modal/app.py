@@ -7,6 +7,7 @@ Then no plugin is looked for, and nothing of the core is imported that a contain
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import AsyncIterator, Callable, Sequence
 from types import FunctionType
 from typing import Any, cast
@@ -15,6 +16,8 @@ import modal
 
 from skyhook.compute.bodies import find
 from skyhook.compute.modal.body import Body
+from skyhook.compute.modal.detached import Detached
+from skyhook.compute.modal.errors import ContainerFailed
 from skyhook.compute.modal.image import image_of
 from skyhook.compute.modal.mounts import volumes_of
 from skyhook.compute.modal.naming import APP, FUNCTION, class_name
@@ -28,7 +31,11 @@ IDLE_S = (2, 1200)
 
 
 def _load(self: Any) -> None:
-    self.body = Body(os.environ[FUNCTION])
+    try:
+        self.body = Body(os.environ[FUNCTION])
+    except BaseException as error:  # as one type, so that none is taken for an error of Modal's own
+        raise ContainerFailed("".join(traceback.format_exception(error))) from None
+    self.detached = Detached(self.body)
 
 
 async def _call(self: Any, method: str, argument: bytes, timeout_s: float | None) -> bytes:
@@ -39,13 +46,16 @@ async def _call(self: Any, method: str, argument: bytes, timeout_s: float | None
 async def _stream(self: Any, method: str, argument: bytes, timeout_s: float | None) -> AsyncIterator[bytes]:
     """First the call's id, by which the server cancels it, then its replies."""
     yield (modal.current_function_call_id() or "").encode()
-    async for reply in self.body.stream(method, argument, timeout_s):
+    async for reply, _ in self.body.stream(method, argument, timeout_s):
         yield reply
 
 
-async def _work(self: Any, method: str, argument: bytes, timeout_s: float | None) -> list[bytes]:
-    """All replies at once: what runs detached has nobody who reads it meanwhile."""
-    return [reply async for reply in self.body.stream(method, argument, timeout_s)]
+async def _work(
+    self: Any, method: str, argument: bytes, timeout_s: float | None, token: str
+) -> tuple[str, list[bytes]]:
+    """The call that runs for the token, and where that is this one its replies."""
+    worked: tuple[str, list[bytes]] = await self.detached.run(method, argument, timeout_s, token)
+    return worked
 
 
 def class_of(spec: FunctionSpec) -> type:

@@ -7,7 +7,6 @@ import logging
 import secrets
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import modal
@@ -15,10 +14,13 @@ import msgspec
 
 from skyhook.compute import errors, protocol
 from skyhook.compute.backend import WorkerStatus
+from skyhook.compute.modal.claims import NOBODY, Claims
 from skyhook.compute.modal.deployment import standings
+from skyhook.compute.modal.events import EventReader
 from skyhook.compute.modal.naming import APP, class_name
+from skyhook.compute.modal.questions import Questions
+from skyhook.compute.modal.traffic import Traffic
 from skyhook.compute.modal.translation import translated
-from skyhook.compute.modal.waiting import Waiting
 from skyhook.compute.modal.weights import WeightsNames
 from skyhook.compute.signature import Signature, signature_of
 from skyhook.configuration import Configuration
@@ -32,26 +34,18 @@ R = TypeVar("R")
 logger = logging.getLogger("skyhook.compute")
 
 
-@dataclass(slots=True)
-class _Function:
-    """One function as this server calls it."""
-
-    spec: FunctionSpec
-    handle: Any
-    in_flight: int = 0
-    last_error: str | None = None
-
-
 class ModalCompute:
     """Implements `skyhook.compute.backend.Compute` and `Detached`."""
 
     def __init__(self, configuration: Configuration, bundled: Mapping[str, str]) -> None:
         """`bundled` has the `package:folder` of each folder of weights that ships in a package."""
         self._weights = WeightsNames(bundled, configuration.data / "models")
-        self._functions: dict[str, _Function] = {}
-        self._routes: dict[Any, tuple[_Function, Signature]] = {}
+        self._functions: dict[str, Traffic] = {}
+        self._routes: dict[Any, tuple[Traffic, Signature]] = {}
         self._cancelling: set[asyncio.Task[None]] = set()
-        self._waiting = Waiting()
+        self._results = Questions()
+        self._events = EventReader()
+        self._claims = Claims()
 
     async def start(self) -> None:
         """Asks Modal whether the token is right and what is deployed, and logs how that differs.
@@ -69,109 +63,117 @@ class ModalCompute:
 
     async def call(self, method: Callable[[F, A], R], argument: A, *, timeout_s: float | None = None) -> R:
         """Runs the method once and returns its result. Cancelling the call drops the result."""
-        function, signature = self._routes.get(method) or self._route(method)
+        traffic, signature = self._routes.get(method) or self._route(method)
         if signature.streams:
             raise TypeError(f"{signature.method} yields its results; use `stream`")
         encoded = self._encode(signature, argument)
-        limit_s = _limit_s(function.spec, timeout_s)
-        function.in_flight += 1
-        try:
-            reply = await function.handle.call.remote.aio(signature.method, encoded, limit_s)
-        except Exception as error:
-            raise self._failed(function, error) from error
-        finally:
-            function.in_flight -= 1
-        return cast(R, self._result(function, signature, reply))
+        limit_s = _limit_s(traffic.spec, timeout_s)
+        with traffic.interactive(len(encoded)):
+            reply = await traffic.handle.call.remote.aio(signature.method, encoded, limit_s)
+        return cast(R, self._result(traffic, signature, reply))
 
     async def stream(
         self, method: Callable[[F, A], Iterator[R]], argument: A, *, timeout_s: float | None = None
     ) -> AsyncGenerator[R, None]:
         """Runs the generator method and yields what it yields. Closing the stream closes the generator."""
-        function, signature = self._routes.get(method) or self._route(method)
+        traffic, signature = self._routes.get(method) or self._route(method)
         if not signature.streams:
             raise TypeError(f"{signature.method} returns one result; use `call`")
         encoded = self._encode(signature, argument)
-        replies = function.handle.stream.remote_gen.aio(
-            signature.method, encoded, _limit_s(function.spec, timeout_s)
-        )
         call_id, has_ended = "", False
-        function.in_flight += 1
-        try:
-            async for reply in replies:
-                if not call_id:
-                    call_id = reply.decode()
-                    continue
-                for value in self._values(function, signature, reply):
-                    yield value
-            has_ended = True
-        except Exception as error:
-            has_ended = True
-            raise self._failed(function, error) from error
-        finally:
-            function.in_flight -= 1
-            if not has_ended:
-                self._abandon(replies, call_id)
+        with traffic.interactive(len(encoded)):
+            replies = traffic.handle.stream.remote_gen.aio(
+                signature.method, encoded, _limit_s(traffic.spec, timeout_s)
+            )
+            try:
+                async for reply in replies:
+                    if not call_id:
+                        call_id = reply.decode()
+                        traffic.passed()
+                        continue
+                    for value in self._values(traffic, signature, reply):
+                        yield value
+                has_ended = True
+            except Exception:
+                has_ended = True
+                raise
+            finally:
+                if not has_ended:
+                    self._abandon(replies, call_id)
 
-    async def spawn(self, method: Callable[[F, A], Any], argument: A) -> str:
+    async def spawn(self, method: Callable[[F, A], Any], argument: A, token: str) -> str:
         """Begins a call that goes on without this process; gives the id by which it is collected."""
-        function, signature = self._routes.get(method) or self._route(method)
+        traffic, signature = self._routes.get(method) or self._route(method)
         encoded = self._encode(signature, argument)
-        try:
-            spawned = await function.handle.work.spawn.aio(signature.method, encoded, function.spec.timeout_s)
-        except Exception as error:
-            raise self._failed(function, error) from error
+        with traffic.spawning():
+            spawned = await traffic.handle.work.spawn.aio(
+                signature.method, encoded, traffic.spec.timeout_s, token
+            )
         return cast(str, spawned.object_id)
+
+    async def find(self, token: str) -> str | None:
+        """The id of the call that was begun with a token, once it runs."""
+        try:
+            return await self._claims.holder(token)
+        except Exception as error:
+            raise translated(error, "A call") from error
 
     async def collect(self, call_id: str, method: Callable[[F, A], Any]) -> AsyncGenerator[Any, None]:
         """Waits for a spawned call and yields what it yielded, or the one result; raises its error."""
-        function, signature = self._routes.get(method) or self._route(method)
-        call = modal.FunctionCall.from_id(call_id)
-        function.in_flight += 1
+        traffic, signature = self._routes.get(method) or self._route(method)
+        result = asyncio.ensure_future(self._result_of(call_id))
         try:
-            replies = await self._waiting.result_of(call)
-        except Exception as error:
-            raise self._failed(function, error) from error
+            with traffic.collecting():
+                if signature.tells:
+                    async with aclosing(self._events.read(call_id, result)) as events:
+                        async for event in events:
+                            for value in self._values(traffic, signature, event):
+                                yield value
+                replies = await result
         finally:
-            function.in_flight -= 1
+            result.cancel()
         for reply in replies:
-            for value in self._values(function, signature, reply):
+            for value in self._values(traffic, signature, reply):
                 yield value
 
-    async def cancel(self, call_id: str) -> None:
-        """Stops a spawned call; one that has ended stays as it is."""
+    async def cancel(self, token: str, call_id: str | None) -> None:
+        """Stops what was begun with a token: its call does not begin any more, or is ended."""
         try:
-            await modal.FunctionCall.from_id(call_id).cancel.aio()
+            holder = await self._claims.claim(token, NOBODY)
+            for one in {holder, call_id or NOBODY} - {NOBODY}:
+                await modal.FunctionCall.from_id(one).cancel.aio()
         except Exception as error:
             raise translated(error, f"The call {call_id}") from error
 
     def status(self) -> list[WorkerStatus]:
-        """One entry for each function that was called since the start. Containers are Modal's to count."""
-        return [
-            WorkerStatus(
-                function=function.spec.name,
-                state="busy" if function.in_flight else "warm",
-                pid=None,
-                in_flight=function.in_flight,
-                queued=0,
-                rss_bytes=0,
-                restarts=0,
-                load_s=None,
-                last_error=function.last_error,
-            )
-            for function in self._functions.values()
-        ]
+        """One entry for each function that was called since the start."""
+        return [traffic.status() for traffic in self._functions.values()]
 
     def log(self, function: str) -> str:
         """Empty: what containers print is kept by Modal, `modal app logs skyhook`."""
         return ""
 
-    def _route(self, method: Callable[..., Any]) -> tuple[_Function, Signature]:
+    def _route(self, method: Callable[..., Any]) -> tuple[Traffic, Signature]:
         spec = spec_of(method)
         if spec.name not in self._functions:
             handle = modal.Cls.from_name(APP, class_name(spec.name))()
-            self._functions[spec.name] = _Function(spec, handle)
+            self._functions[spec.name] = Traffic(spec, handle)
         route = self._routes[method] = self._functions[spec.name], signature_of(method)
         return route
+
+    async def _result_of(self, call_id: str) -> list[bytes]:
+        """The replies of a call, or of the one that runs in its place, both being begun with one token."""
+        holder, replies = NOBODY, list[bytes]()
+        while holder != call_id:
+            call_id = holder or call_id
+            call: Any = modal.FunctionCall.from_id(call_id)
+            try:
+                holder, replies = await self._results.answer(call.get.aio)
+            except modal.exception.NotFoundError:  # too old
+                raise errors.FunctionInterrupted("The call is gone. Try again.") from None
+            if holder == NOBODY:
+                raise errors.FunctionInterrupted("The call was cancelled before it began. Try again.")
+        return replies
 
     def _encode(self, signature: Signature, argument: Any) -> bytes:
         try:
@@ -181,7 +183,7 @@ class ModalCompute:
                 f"The argument cannot be sent to the function: {error}."
             ) from None
 
-    def _values(self, function: _Function, signature: Signature, reply: bytes) -> Iterator[Any]:
+    def _values(self, traffic: Traffic, signature: Signature, reply: bytes) -> Iterator[Any]:
         """What a reply brings: a value, nothing where it is the end, or its error."""
         match protocol.reply_decoder.decode(reply):
             case protocol.RawChunk() | protocol.RawResult() as brought:
@@ -189,18 +191,12 @@ class ModalCompute:
                     yield signature.result.decode(brought.value)
                 except msgspec.MsgspecError as error:
                     cause = f"{signature.method} returned a wrong value: {error}"
-                    raise _logged(function.spec, cause) from None
+                    raise _logged(traffic.spec, cause) from None
             case protocol.Failed() as failed:
-                raise _error(function.spec, failed)
+                raise _error(traffic.spec, failed)
 
-    def _result(self, function: _Function, signature: Signature, reply: bytes) -> Any:
-        return next(self._values(function, signature, reply))
-
-    def _failed(self, function: _Function, error: Exception) -> SkyhookError:
-        known = translated(error, function.spec.name)
-        if not isinstance(error, SkyhookError):
-            function.last_error = f"{type(error).__name__}: {error}"
-        return known
+    def _result(self, traffic: Traffic, signature: Signature, reply: bytes) -> Any:
+        return next(self._values(traffic, signature, reply))
 
     def _abandon(self, replies: Any, call_id: str) -> None:
         """Nobody reads the stream any more: its call is cancelled, once its id has come."""

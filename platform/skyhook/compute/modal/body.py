@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from skyhook.compute.modal.weights import place
 from skyhook.compute.protocol import Failed
 from skyhook.compute.running import Running, Stopped
 from skyhook.compute.signature import signature_of
-from skyhook.function import spec_of
+from skyhook.function import Transient, spec_of
 
+Send = Callable[[bytes, bool], None]
+"""Takes a reply, and whether it is `Transient`."""
 _END = object()
 _CALL = 0
 """The id in replies: each goes to one call, so that none is needed."""
@@ -36,19 +39,35 @@ class Body:
 
     async def call(self, method: str, argument: bytes, timeout_s: float | None) -> bytes:
         """Runs a method once; gives its one reply."""
-        replies = [reply async for reply in self.stream(method, argument, timeout_s)]
+        replies = [reply async for reply, _ in self.stream(method, argument, timeout_s)]
         return replies[-1]
+
+    async def work(
+        self, method: str, argument: bytes, timeout_s: float | None, tell: Callable[[bytes], None]
+    ) -> list[bytes]:
+        """Runs a method; gives its replies at its end, but for the transient ones, which `tell` is given."""
+        kept = []
+        async with aclosing(self.stream(method, argument, timeout_s)) as replies:
+            async for reply, is_transient in replies:
+                if is_transient:
+                    tell(reply)
+                else:
+                    kept.append(reply)
+        return kept
 
     async def stream(
         self, method: str, argument: bytes, timeout_s: float | None
-    ) -> AsyncGenerator[bytes, None]:
-        """Runs a method; gives its replies as they come. Closing this stops it."""
+    ) -> AsyncGenerator[tuple[bytes, bool], None]:
+        """Runs a method; gives its replies as they come, each with whether it is transient.
+
+        Closing this stops it.
+        """
         loop = asyncio.get_running_loop()
-        replies: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue()
+        replies: asyncio.Queue[tuple[bytes, bool, bool]] = asyncio.Queue()
         running = Running(_CALL)
 
-        def send(reply: bytes, is_last: bool) -> None:
-            loop.call_soon_threadsafe(replies.put_nowait, (reply, is_last))
+        def send(reply: bytes, is_transient: bool, is_last: bool) -> None:
+            loop.call_soon_threadsafe(replies.put_nowait, (reply, is_transient, is_last))
 
         work = loop.run_in_executor(self._threads, self._run, running, method, argument, send)
         overdue = None
@@ -57,8 +76,8 @@ class Body:
         has_ended = False
         try:
             while not has_ended:
-                reply, has_ended = await replies.get()
-                yield reply
+                reply, is_transient, has_ended = await replies.get()
+                yield reply, is_transient
                 running.add_credit(len(reply))
         finally:
             if overdue is not None:
@@ -68,16 +87,18 @@ class Body:
             await asyncio.wait([work])
 
     def _run(
-        self, running: Running, method: str, argument: bytes, send: Callable[[bytes, bool], None]
+        self, running: Running, method: str, argument: bytes, send: Callable[[bytes, bool, bool], None]
     ) -> None:
         """Runs the body in this thread and sends what comes of it."""
         try:
-            last = self._answer(running, method, argument, lambda reply: send(reply, False))
+            last = self._answer(
+                running, method, argument, lambda reply, is_transient: send(reply, is_transient, False)
+            )
         except Stopped:
             last = protocol.encode(Failed(_CALL, "stopped", ""))
-        send(last, True)
+        send(last, False, True)
 
-    def _answer(self, running: Running, name: str, encoded: bytes, send: Callable[[bytes], None]) -> bytes:
+    def _answer(self, running: Running, name: str, encoded: bytes, send: Send) -> bytes:
         try:
             method = getattr(type(self._instance), name)
             signature = signature_of(method)
@@ -100,7 +121,7 @@ class Body:
             return protocol.encode(failure(_CALL, error))
 
 
-def _send_all(running: Running, items: Iterator[Any], send: Callable[[bytes], None]) -> None:
+def _send_all(running: Running, items: Iterator[Any], send: Send) -> None:
     """Sends what the generator yields for as long as somebody takes it, then closes the generator."""
     try:
         while True:
@@ -111,7 +132,7 @@ def _send_all(running: Running, items: Iterator[Any], send: Callable[[bytes], No
             chunk = protocol.encode(protocol.Chunk(_CALL, item))
             if not running.take_credit(len(chunk)):
                 return
-            send(chunk)
+            send(chunk, isinstance(item, Transient))
     finally:
         close = getattr(items, "close", None)
         if close is not None:

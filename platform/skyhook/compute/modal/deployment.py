@@ -8,6 +8,7 @@ from typing import Literal
 
 import modal
 
+from skyhook.compute.modal.errors import ModalNotDeployed
 from skyhook.compute.modal.installed import fingerprint, installed_functions
 from skyhook.compute.modal.naming import APP, class_name
 from skyhook.compute.modal.translation import translated
@@ -38,6 +39,15 @@ async def deploy() -> list[Standing]:
     except Exception as error:
         raise translated(error, f"The app {APP!r}") from error
     return await standings()
+
+
+async def is_deployed() -> bool:
+    """Whether the app is there, in whatever version. Raises the backend's errors."""
+    try:
+        await deployed_fingerprints()
+    except ModalNotDeployed:
+        return False
+    return True
 
 
 async def standings() -> list[Standing]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from skyhook.compute.errors import NotAnswered
 from skyhook.errors import SkyhookError
+
+
+class ContainerFailed(Exception):
+    """Raised in a container for what went wrong before the body ran, of whatever type that was."""
 
 
 class ModalNotInstalled(SkyhookError):
@@ -12,21 +17,21 @@ class ModalNotInstalled(SkyhookError):
     status = 503
 
 
-class ModalUnauthorized(SkyhookError):
+class ModalUnauthorized(NotAnswered):
     """Modal knows no token, or refuses the one that it is given."""
 
     code = "MODAL_UNAUTHORIZED"
     status = 503
 
 
-class ModalNotDeployed(SkyhookError):
+class ModalNotDeployed(NotAnswered):
     """The app, or the function in it, is not deployed."""
 
     code = "MODAL_NOT_DEPLOYED"
     status = 503
 
 
-class ModalQuotaExceeded(SkyhookError):
+class ModalQuotaExceeded(NotAnswered):
     """Modal takes no more calls: a limit of the workspace is reached."""
 
     code = "MODAL_QUOTA_EXCEEDED"
@@ -34,7 +39,7 @@ class ModalQuotaExceeded(SkyhookError):
     retryable = True
 
 
-class ModalUnreachable(SkyhookError):
+class ModalUnreachable(NotAnswered):
     """Modal does not answer."""
 
     code = "MODAL_UNREACHABLE"

@@ -7,6 +7,10 @@ import hashlib
 APP = "skyhook"
 VOLUME = "skyhook-models"
 CHECKPOINT_VOLUME = "skyhook-checkpoints"
+EVENTS = "skyhook-events"
+"""The queue of what detached calls tell while they run; a partition for each call, by its id."""
+CLAIMS = "skyhook-claims"
+"""The dictionary of which detached call runs for a token."""
 FUNCTION = "SKYHOOK_FUNCTION"
 """The variable that tells a container which function it runs."""
 

@@ -9,6 +9,7 @@ from modal import exception
 
 from skyhook.compute import errors
 from skyhook.compute.modal.errors import (
+    ContainerFailed,
     ModalNotDeployed,
     ModalQuotaExceeded,
     ModalUnauthorized,
@@ -16,6 +17,8 @@ from skyhook.compute.modal.errors import (
 )
 from skyhook.errors import SkyhookError
 
+UNREACHABLE = (exception.ConnectionError, exception.ServiceError, exception.InternalError, OSError)
+"""What the client raises where Modal does not answer, or not as it should."""
 logger = logging.getLogger("skyhook.compute")
 
 
@@ -23,13 +26,17 @@ def translated(error: Exception, what: str) -> SkyhookError:
     """The typed error for what Modal's client raised while it worked for `what`, such as a function."""
     if isinstance(error, SkyhookError):
         return error
-    logger.error("%s on Modal: %s: %s", what, type(error).__name__, error)
+    if not isinstance(error, exception.NotFoundError):  # of which the message says all
+        logger.error("%s on Modal: %s: %s", what, type(error).__name__, error)
     if isinstance(error, exception.RemoteError) and "memory" in str(error):
         return errors.FunctionOutOfMemory("The call needed more memory than the function may use.")
     for kinds, make in _KNOWN:
         if isinstance(error, kinds):
             return make(what)
-    # What a container raises while it loads comes as it is, whatever its type.
+    return _unavailable(what)
+
+
+def _unavailable(what: str) -> SkyhookError:
     return errors.FunctionUnavailable(
         "The function cannot start; its operator finds the cause in its status. Try again later.",
         retry_after_s=5.0,
@@ -66,10 +73,11 @@ def _unreachable(what: str) -> SkyhookError:
 
 
 _KNOWN: tuple[tuple[tuple[type[Exception], ...], Callable[[str], SkyhookError]], ...] = (
+    ((ContainerFailed,), _unavailable),
     ((exception.AuthError, exception.PermissionDeniedError), _unauthorized),
     ((exception.NotFoundError,), _not_deployed),
     ((exception.ResourceExhaustedError,), _quota_exceeded),
     ((exception.FunctionTimeoutError,), _timeout),
     ((exception.InternalFailure, exception.OutputExpiredError, exception.RemoteError), _interrupted),
-    ((exception.ConnectionError, exception.ServiceError, exception.InternalError, OSError), _unreachable),
+    (UNREACHABLE, _unreachable),
 )

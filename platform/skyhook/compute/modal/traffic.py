@@ -1,0 +1,107 @@
+"""One function's calls as this server makes them: how many there are, and whether they may be made at all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from skyhook.compute.backend import WorkerStatus
+from skyhook.compute.backlog import Backlog
+from skyhook.compute.breaker import Breaker
+from skyhook.compute.errors import FunctionInterrupted, FunctionUnavailable
+from skyhook.compute.modal.errors import ModalUnreachable
+from skyhook.compute.modal.translation import translated
+from skyhook.function import FunctionSpec
+
+BREAKS = (FunctionInterrupted, FunctionUnavailable, ModalUnreachable)
+"""The errors that are not the call's own: several in a row, and the function is left alone for a while."""
+
+
+class Traffic:
+    """The calls of one function."""
+
+    def __init__(self, spec: FunctionSpec, handle: Any) -> None:
+        self.spec = spec
+        self.handle = handle
+        """Modal's."""
+        self._breaker = Breaker()
+        self._backlog = Backlog()
+        self._collected = 0
+        self._mean_s = 0.0
+        self._last_error: str | None = None
+
+    @contextmanager
+    def interactive(self, size: int) -> Iterator[None]:
+        """A call that somebody waits for, with an argument of `size` bytes.
+
+        Raises FunctionBusy and FunctionUnavailable, and what is raised within as the platform's errors.
+        """
+        self._admit()
+        self._backlog.enter(size, self._mean_s)
+        began = time.monotonic()
+        try:
+            with self._watched():
+                yield
+            self.passed()
+            self._mean_s += 0.1 * (time.monotonic() - began - self._mean_s)
+        finally:
+            self._backlog.leave(size)
+
+    @contextmanager
+    def spawning(self) -> Iterator[None]:
+        """A detached call is begun. Raises as `interactive` does, but for FunctionBusy: jobs have a queue."""
+        self._admit()
+        with self._watched():
+            yield
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """A detached call is waited for. Raises what is raised within as the platform's errors."""
+        self._collected += 1
+        try:
+            with self._watched():
+                yield
+            self.passed()
+        finally:
+            self._collected -= 1
+
+    def passed(self) -> None:
+        """The function has answered."""
+        self._breaker.passed()
+
+    def status(self) -> WorkerStatus:
+        """What is known of the function here. Containers are Modal's to count."""
+        in_flight = self._backlog.calls + self._collected
+        return WorkerStatus(
+            function=self.spec.name,
+            state="failed" if self._breaker.is_open else "busy" if in_flight else "warm",
+            pid=None,
+            in_flight=in_flight,
+            queued=0,
+            rss_bytes=0,
+            restarts=0,
+            load_s=None,
+            last_error=self._last_error,
+        )
+
+    def _admit(self) -> None:
+        if wait_s := self._breaker.wait_s():
+            raise FunctionUnavailable(
+                "The function failed several calls in a row and is left alone for a while. Try again later.",
+                retry_after_s=max(1.0, round(wait_s, 1)),
+            )
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            known = translated(error, self.spec.name)
+            if isinstance(known, BREAKS):
+                self._breaker.failed()
+            if known is error:
+                raise
+            self._last_error = f"{type(error).__name__}: {error}"
+            raise known from error
