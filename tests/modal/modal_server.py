@@ -121,7 +121,8 @@ class _Server(Server):
         """Closes without a word to anybody."""
         self.close()
         for protocol in self._protocols:
-            protocol.connection._transport.abort()
+            if (transport := getattr(protocol.connection, "_transport", None)) is not None:  # it is open
+                transport.abort()
 
     def _protocol_factory(self) -> Any:
         self._protocols.append(super()._protocol_factory())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
-from compute_helpers import configuration
+from compute_helpers import configuration, eventually
 from modal_server import ModalServer
 from sample_functions import Source, Text, Tool
 
@@ -14,6 +15,7 @@ from skyhook.clock import new_id
 from skyhook.compute import errors
 from skyhook.compute.modal.app import build
 from skyhook.compute.modal.backend import ModalCompute
+from skyhook.compute.modal.errors import ModalUnreachable
 from skyhook.database import Database
 from skyhook.jobs.detached import DetachedCalls
 from skyhook.jobs.models import Job
@@ -91,6 +93,44 @@ async def test_what_failed_begins_anew(
         with pytest.raises(errors.FunctionFailed):
             await anext(calls.run(Tool.fail, Text()))
     assert spawned(modal_server) == before + 2
+
+
+class Forgetful(ModalCompute):
+    """Does not hear that a call was begun."""
+
+    async def spawn(self, method: Any, argument: Any, token: str) -> str:
+        await super().spawn(method, argument, token)
+        raise ModalUnreachable("Try again.")
+
+
+async def test_what_was_begun_without_being_heard_of_is_found_and_not_begun_again(
+    compute: ModalCompute, database: Database, job_id: UUID, modal_server: ModalServer, tmp_path: Path
+) -> None:
+    before = spawned(modal_server)
+    calls = DetachedCalls(database, Forgetful(configuration(tmp_path / "data"), {}), job_id)
+    with pytest.raises(errors.NotAnswered):
+        await one(calls, Text())
+    begun = [call for call in modal_server.state.calls.values() if call.input.method_name == "work"][-1]
+    await eventually(lambda: begun.output is not None)
+    assert isinstance(await one(DetachedCalls(database, compute, job_id), Text()), int)
+    assert spawned(modal_server) == before + 1
+
+
+async def test_what_was_begun_without_being_heard_of_does_not_run_after_the_jobs_end(
+    compute: ModalCompute, database: Database, job_id: UUID, modal_server: ModalServer, tmp_path: Path
+) -> None:
+    modal_server.run(modal_server.containers.stop(True))
+    try:
+        forgetful = DetachedCalls(database, Forgetful(configuration(tmp_path / "data"), {}), job_id)
+        trace = tmp_path / "trace"
+        with pytest.raises(errors.NotAnswered):
+            await anext(forgetful.run(Tool.chunks, Source(str(trace), count=3)))
+        await DetachedCalls(database, compute, job_id).end(cancel=True)
+    finally:
+        modal_server.run(modal_server.containers.stop(False))
+    begun = [call for call in modal_server.state.calls.values() if call.input.method_name == "work"][-1]
+    await eventually(lambda: begun.output is not None)
+    assert not trace.exists()
 
 
 async def test_the_end_of_a_job_forgets_its_calls_and_cancels_what_runs(

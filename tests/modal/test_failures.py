@@ -11,26 +11,27 @@ from pathlib import Path
 import pytest
 from compute_helpers import configuration
 from modal_server import ModalServer
-from sample_functions import Number, Text, Tool
+from sample_functions import Number, Serial, Source, Text, Tool
 
 from skyhook.compute import backlog, breaker, errors
 from skyhook.compute.modal import questions
 from skyhook.compute.modal.app import build
 from skyhook.compute.modal.backend import ModalCompute
-from skyhook.compute.modal.errors import ModalUnreachable
+from skyhook.compute.modal.errors import ModalUnauthorized, ModalUnreachable
 
 
 @pytest.fixture(scope="module")
 def deployed(modal_server: ModalServer) -> ModalServer:
-    build([Tool]).deploy(name="skyhook")
+    build([Tool, Serial]).deploy(name="skyhook")
     return modal_server
 
 
 @pytest.fixture
-async def compute(deployed: ModalServer, tmp_path: Path) -> ModalCompute:
+async def compute(deployed: ModalServer, tmp_path: Path) -> AsyncGenerator[ModalCompute, None]:
     backend = ModalCompute(configuration(tmp_path / "data"), {})
     await backend.call(Tool.echo, Text("warm"))
-    return backend
+    yield backend
+    await backend.close()
 
 
 @asynccontextmanager
@@ -133,3 +134,33 @@ async def test_more_calls_than_may_wait_are_refused(
     assert refused[0].retryable
     assert refused[0].retry_after_s == 1.0
     assert await compute.call(Tool.echo, Text("next")) == Text("next")
+
+
+async def test_calls_that_take_long_keep_no_other_function_waiting(
+    compute: ModalCompute, deployed: ModalServer, tmp_path: Path
+) -> None:
+    quick = Source(str(tmp_path / "trace"))
+    await compute.call(Serial.trace, quick)
+    slow = [asyncio.create_task(compute.call(Tool.sleep, Number(1.0))) for _ in range(150)]
+    await asyncio.sleep(1.0)
+    try:
+        async with asyncio.timeout(10):
+            await compute.call(Serial.trace, quick)
+        assert sum(one.done() for one in slow) < 50
+    finally:
+        functions = deployed.state.functions.values()
+        deployed.do(lambda: [function.waiting.clear() for function in functions])
+        for one in slow:
+            one.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+
+
+async def test_a_token_that_is_refused_meanwhile_is_told_as_such_and_leaves_the_function_in_use(
+    compute: ModalCompute, deployed: ModalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(deployed.state, "token", ("ak-other", "as-other"))
+        for _ in range(breaker.FAILURES + 1):
+            with pytest.raises(ModalUnauthorized, match="MODAL_TOKEN_ID"):
+                await compute.call(Tool.echo, Text())
+    assert await compute.call(Tool.echo, Text("well")) == Text("well")

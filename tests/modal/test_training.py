@@ -6,14 +6,15 @@ import asyncio
 import json
 import os
 import shutil
-import subprocess
-import sys
+import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from modal_server import ModalServer
 from modal_state import Call
+from tests.nursery import Command, nursery
 from tests.serving import PROBE, Server
 from tests.training.bench import Bench, orders, until
 
@@ -163,14 +164,16 @@ def test_a_killed_command_finds_its_call_again(
     server = Server(bench.data, environment=modal_server.variables() | {"SKYHOOK_COMPUTE": "modal"})
     order(pause_s=0.5)
     before = len(trainings(modal_server))
-    command = begin(server)
-    assert command.stdout is not None
-    while "Begun as the call" not in command.stdout.readline():
+    first, second = bench.data / "first", bench.data / "second"
+    command = begin(server, first)
+    while "Begun as the call" not in first.read_text():
         assert command.poll() is None
-    command.kill()
-    command.communicate()
+        time.sleep(0.02)
+    command.send_signal(signal.SIGKILL)
+    command.wait()
     order(pause_s=0.01)
-    printed, _ = begin(server).communicate(timeout=60)
+    assert begin(server, second).wait(timeout=60) == 0
+    printed = second.read_text()
     assert "Watching the call" in printed
     assert "near: 100.0%" in printed
     assert "Published as probe-line@1" in printed
@@ -178,12 +181,8 @@ def test_a_killed_command_finds_its_call_again(
     assert "probe-line " in server.command("models", "list")
 
 
-def begin(server: Server) -> subprocess.Popen[str]:
+def begin(server: Server, printed: Path) -> Command:
     """The command, running."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "skyhook", "train", "probe-line"],
-        env=server.variables() | {"PYTHONUNBUFFERED": "1", "PROBE_TRAINING": os.environ["PROBE_TRAINING"]},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    printed.touch()
+    environment = server.variables() | {"PROBE_TRAINING": os.environ["PROBE_TRAINING"]}
+    return nursery().start(["train", "probe-line"], environment, printed, printed)

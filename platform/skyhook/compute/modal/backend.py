@@ -60,6 +60,8 @@ class ModalCompute:
     async def close(self) -> None:
         """Waits for calls that are being cancelled; containers end by themselves."""
         await asyncio.gather(*self._cancelling, return_exceptions=True)
+        for traffic in self._functions.values():
+            await traffic.connections.close()
 
     async def call(self, method: Callable[[F, A], R], argument: A, *, timeout_s: float | None = None) -> R:
         """Runs the method once and returns its result. Cancelling the call drops the result."""
@@ -69,7 +71,8 @@ class ModalCompute:
         encoded = self._encode(signature, argument)
         limit_s = _limit_s(traffic.spec, timeout_s)
         with traffic.interactive(len(encoded)):
-            reply = await traffic.handle.call.remote.aio(signature.method, encoded, limit_s)
+            async with traffic.connections.handle() as handle:
+                reply = await handle.call.remote.aio(signature.method, encoded, limit_s)
         return cast(R, self._result(traffic, signature, reply))
 
     async def stream(
@@ -80,26 +83,26 @@ class ModalCompute:
         if not signature.streams:
             raise TypeError(f"{signature.method} returns one result; use `call`")
         encoded = self._encode(signature, argument)
+        limit_s = _limit_s(traffic.spec, timeout_s)
         call_id, has_ended = "", False
         with traffic.interactive(len(encoded)):
-            replies = traffic.handle.stream.remote_gen.aio(
-                signature.method, encoded, _limit_s(traffic.spec, timeout_s)
-            )
-            try:
-                async for reply in replies:
-                    if not call_id:
-                        call_id = reply.decode()
-                        traffic.passed()
-                        continue
-                    for value in self._values(traffic, signature, reply):
-                        yield value
-                has_ended = True
-            except Exception:
-                has_ended = True
-                raise
-            finally:
-                if not has_ended:
-                    self._abandon(replies, call_id)
+            async with traffic.connections.handle() as handle:
+                replies = handle.stream.remote_gen.aio(signature.method, encoded, limit_s)
+                try:
+                    async for reply in replies:
+                        if not call_id:
+                            call_id = reply.decode()
+                            traffic.passed()
+                            continue
+                        for value in self._values(traffic, signature, reply):
+                            yield value
+                    has_ended = True
+                except Exception:
+                    has_ended = True
+                    raise
+                finally:
+                    if not has_ended:
+                        self._abandon(replies, call_id)
 
     async def spawn(self, method: Callable[[F, A], Any], argument: A, token: str) -> str:
         """Begins a call that goes on without this process; gives the id by which it is collected."""

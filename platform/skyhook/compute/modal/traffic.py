@@ -11,6 +11,7 @@ from skyhook.compute.backend import WorkerStatus
 from skyhook.compute.backlog import Backlog
 from skyhook.compute.breaker import Breaker
 from skyhook.compute.errors import FunctionInterrupted, FunctionUnavailable
+from skyhook.compute.modal.connections import Connections
 from skyhook.compute.modal.errors import ModalUnreachable
 from skyhook.compute.modal.translation import translated
 from skyhook.function import FunctionSpec
@@ -25,7 +26,9 @@ class Traffic:
     def __init__(self, spec: FunctionSpec, handle: Any) -> None:
         self.spec = spec
         self.handle = handle
-        """Modal's."""
+        """Modal's class, for what does not take long."""
+        self.connections = Connections(spec.name)
+        """For what is waited for."""
         self._breaker = Breaker()
         self._backlog = Backlog()
         self._collected = 0
