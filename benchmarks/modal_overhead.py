@@ -106,7 +106,7 @@ def main() -> None:
         os.environ.update(server.variables())
         from skyhook.compute.modal.app import build
 
-        build([Parallel, Slow]).deploy(name="skyhook")
+        build([Parallel, Slow], {}).deploy(name="skyhook")
         subprocess.run([sys.executable, __file__, "--client", *sys.argv[1:]], check=True)  # noqa: S603
 
 

@@ -24,6 +24,9 @@ class Configuration:
     """An SQLAlchemy URL (`SKYHOOK_DATABASE_URL`, default SQLite in the data folder)."""
     compute: Literal["local", "modal"] = "local"
     """Where functions run (`SKYHOOK_COMPUTE`): in processes of this machine, or on Modal."""
+    functions: Path | None = None
+    """The operator's settings of functions on Modal (`SKYHOOK_FUNCTIONS`); none for the data folder's
+    `functions.toml`, which need not be there."""
     public_url: str | None = None
     """Where callers reach the server (`SKYHOOK_PUBLIC_URL`), without a slash at its end."""
     artifacts_url: str | None = None
@@ -94,6 +97,7 @@ class Configuration:
             host=os.environ.get("SKYHOOK_HOST") or "127.0.0.1",
             database_url=url,
             compute=cast(Literal["local", "modal"], compute),
+            functions=_path(os.environ.get("SKYHOOK_FUNCTIONS")),
             public_url=_public_url(os.environ.get("SKYHOOK_PUBLIC_URL")),
             artifacts_url=os.environ.get("SKYHOOK_ARTIFACTS_URL") or None,
             artifact_max_mib=_positive(

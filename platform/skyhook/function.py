@@ -64,8 +64,9 @@ class FunctionSpec:
     """Requirement strings (PEP 508); the backend provides them."""
     system_packages: tuple[str, ...] = ()
     """Debian packages: in the function's image on Modal; on the local machine the operator installs them."""
-    gpu: str | None = None
-    """Modal's name of a GPU, such as "L4"; ignored on the local machine."""
+    gpu: str | tuple[str, ...] | None = None
+    """Modal's name of a GPU, such as "L4", or several of them, the first that is free; ignored on the local
+    machine."""
     memory_gib: float = 2.0
     """The most memory that one worker may use, in GiB."""
     timeout_s: float = 300.0
@@ -76,6 +77,11 @@ class FunctionSpec:
     """How long an idle worker is kept, in seconds."""
     stateful: bool = False
     """Whether calls find what earlier ones left in the worker, so that there may be one worker only."""
+
+    @property
+    def gpus(self) -> tuple[str, ...]:
+        """The GPUs that it runs on, the best one first; none where it needs none."""
+        return (self.gpu,) if isinstance(self.gpu, str) else self.gpu or ()
 
 
 class FunctionError(Exception):
@@ -96,7 +102,7 @@ def function(
     *,
     requirements: tuple[str, ...] = (),
     system_packages: tuple[str, ...] = (),
-    gpu: str | None = None,
+    gpu: str | tuple[str, ...] | None = None,
     memory_gib: float = 2.0,
     timeout_s: float = 300.0,
     concurrency: int = 1,

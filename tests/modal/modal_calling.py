@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from grpclib import GRPCError, Status
 from modal_containers import Containers
 from modal_deploying import unary
+from modal_operating import Operating
 from modal_proto import api_pb2
 from modal_state import Call, State
 from modal_storing import Storing
@@ -19,7 +20,7 @@ STREAM_S = 50.0
 """A stream of results is ended after so long; the client opens it again."""
 
 
-class Calling(Volumes, Storing):
+class Calling(Volumes, Operating, Storing):
     """What a client may do."""
 
     def __init__(self, state: State, containers: Containers) -> None:

@@ -233,16 +233,33 @@ class Containers:
                 *(sys.executable, "-c", ENTRY),
                 env=environment,
                 stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
                 start_new_session=True,
             )
+            reading = [
+                asyncio.create_task(self._read(container, stream, is_error=is_error))
+                for stream, is_error in ((container.process.stdout, False), (container.process.stderr, True))
+            ]
             try:
                 await container.process.wait()
             finally:
                 container.kill()
+                await asyncio.gather(*reading)
                 server.close()
                 await server.wait_closed()
                 del self._running[function.id]
         await self._ended(container)
+
+    async def _read(
+        self, container: Container, stream: asyncio.StreamReader | None, *, is_error: bool
+    ) -> None:
+        """Keeps what a container prints, and shows it to whoever runs the tests."""
+        assert stream is not None
+        while line := await stream.readline():
+            text = line.decode(errors="replace")
+            self._state.note_line(container.function, container.id, text, is_error=is_error)
+            sys.stderr.write(text)
 
     async def _ended(self, container: Container) -> None:
         """What ran in it is run again where that is allowed; what waits gets another container."""

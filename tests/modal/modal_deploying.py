@@ -171,7 +171,7 @@ class Deploying(Unserved):
         known = self.state.functions.get(function_id)
         if known is None:
             known = self.state.functions[function_id] = Function(function_id, request.app_id, definition)
-        known.definition = definition
+        known.definition, known.ranked = definition, [one.function for one in ranked]
         return api_pb2.FunctionCreateResponse(
             function_id=function_id, function_data=known.data(), handle_metadata=known.metadata()
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -57,6 +58,10 @@ class Function:
     id: str
     app_id: str
     definition: api_pb2.Function
+    ranked: list[api_pb2.Function] = field(default_factory=list)
+    """What it is with each of its GPUs, where it names several."""
+    scaling: list[api_pb2.AutoscalerSettings] = field(default_factory=list)
+    """What was asked of its containers after it was deployed."""
     waiting: deque[Call] = field(default_factory=deque)
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -132,8 +137,6 @@ class State:
     """Their ids by their names."""
     files: dict[str, dict[str, bytes]] = field(default_factory=dict)
     """What is committed to each volume, by its id and the path."""
-    contents: dict[str, bytes] = field(default_factory=dict)
-    """What was sent to be put somewhere, by its checksum."""
     queues: dict[str, str] = field(default_factory=dict)
     """Their ids by their names, as of dictionaries."""
     partitions: defaultdict[tuple[str, bytes], Partition] = field(
@@ -147,6 +150,20 @@ class State:
     blob_address: str = ""
     """Where blobs are put and got over HTTP."""
     blobs: dict[str, bytes] = field(default_factory=dict)
+    logs: list[api_pb2.TaskLogsBatch] = field(default_factory=list)
+    """What containers have printed, a line each."""
+    rates: dict[str, str] = field(default_factory=dict)
+    """Dollars for an hour, by what is charged."""
+    bill: list[tuple[str, str]] = field(default_factory=list)
+    """What each app was billed, in dollars."""
+    contents: dict[str, bytes] = field(default_factory=dict)
+    """What was uploaded, by its SHA-256;"""
+    received: list[str] = field(default_factory=list)
+    """in the order in which it came."""
+    takes: int | None = None
+    """How many contents are taken before the disk is gone; None for all."""
+    cuts: bool = False
+    """Where it is set, files of volumes lose their last byte."""
     refuses: str = ""
     """Where it is set, new calls are refused for want of quota, with this text."""
     is_stopped: bool = False
@@ -158,6 +175,17 @@ class State:
     def new_id(self, prefix: str) -> str:
         """An id of Modal's form."""
         return f"{prefix}-{next(self._numbers):08d}"
+
+    def note_line(self, function: Function, container: str, line: str, *, is_error: bool) -> None:
+        """A container has printed a line."""
+        now = time.time()
+        source = api_pb2.FILE_DESCRIPTOR_STDERR if is_error else api_pb2.FILE_DESCRIPTOR_STDOUT
+        item = api_pb2.TaskLogs(data=line, timestamp=now, file_descriptor=source, container_id=container)
+        self.logs.append(
+            api_pb2.TaskLogsBatch(
+                items=[item], function_id=function.id, task_id=container, entry_id=str(len(self.logs) + 1)
+            )
+        )
 
     def deployed(self, name: str) -> App | None:
         """The app that is deployed under a name."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
@@ -24,34 +23,6 @@ class Volumes:
     """What a client may do with volumes; a part of `modal_calling.Calling`."""
 
     state: State
-
-    @unary
-    async def MountPutFile(self, request: api_pb2.MountPutFileRequest) -> Message:
-        """Takes what is to be put into a volume; of code the client is told that it is there."""
-        contents = self.state.contents
-        if request.data_blob_id:
-            contents[request.sha256_hex] = self.state.blobs[request.data_blob_id]
-        elif request.WhichOneof("data_oneof") == "data":
-            contents[request.sha256_hex] = request.data
-        return api_pb2.MountPutFileResponse(exists=request.sha256_hex in contents)
-
-    @unary
-    async def VolumePutFiles(self, request: api_pb2.VolumePutFilesRequest) -> Message:
-        files = self.state.files.setdefault(request.volume_id, {})
-        names = {file.filename.strip("/"): self.state.contents[file.sha256_hex] for file in request.files}
-        if request.disallow_overwrite_existing_files and names.keys() & files.keys():
-            raise GRPCError(Status.ALREADY_EXISTS, f"{min(names.keys() & files.keys())}: already exists")
-        files.update(names)
-        return Empty()
-
-    async def VolumeListFiles(self, stream: Any) -> None:
-        request = await stream.recv_message()
-        self.authorize(stream.metadata)  # type: ignore[attr-defined]
-        entries = [
-            api_pb2.FileEntry(path=name, type=api_pb2.FileEntry.FILE, size=len(content))
-            for name, content in self._below(request.volume_id, request.path)
-        ]
-        await stream.send_message(api_pb2.VolumeListFilesResponse(entries=entries))
 
     @unary
     async def VolumeGetFile2(self, request: api_pb2.VolumeGetFile2Request) -> Message:

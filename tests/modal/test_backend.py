@@ -14,6 +14,7 @@ from modal_server import ModalServer
 from sample_functions import BrokenLoad, Number, Positive, Source, Text, Tool
 
 from skyhook.compute import errors
+from skyhook.compute.expenses import Expenses
 from skyhook.compute.modal import app as deployed_app
 from skyhook.compute.modal.backend import ModalCompute
 from skyhook.compute.modal.errors import ModalNotDeployed, ModalQuotaExceeded
@@ -21,7 +22,7 @@ from skyhook.compute.modal.errors import ModalNotDeployed, ModalQuotaExceeded
 
 @pytest.fixture(scope="module")
 def deployed(modal_server: ModalServer) -> ModalServer:
-    deployed_app.build([Tool, BrokenLoad]).deploy(name="skyhook")
+    deployed_app.build([Tool, BrokenLoad], {}).deploy(name="skyhook")
     return modal_server
 
 
@@ -127,6 +128,42 @@ async def test_closing_a_stream_closes_its_generator(compute: ModalCompute, tmp_
     assert (tmp_path / "trace.end").read_text().split() == ["closed", "ended"]
     reached = number_in(trace)
     assert reached < 1000
+
+
+async def test_a_call_tells_what_it_cost_also_where_its_body_raises(compute: ModalCompute) -> None:
+    expenses = Expenses()
+    await compute.call(Tool.together, Number(0.01), expenses=expenses)
+    ((function, (microseconds, nano_dollars)),) = expenses.by_function.items()
+    assert function == "sample_functions:Tool"
+    assert microseconds >= 10_000
+    assert nano_dollars > 0
+    with pytest.raises(errors.FunctionFailed):
+        await compute.call(Tool.fail, Text("tomb"), expenses=expenses)
+    assert expenses.known == expenses.by_function
+    assert expenses.by_function[function] > (microseconds, nano_dollars)
+
+
+async def test_calls_at_a_time_pay_for_their_container_once(compute: ModalCompute) -> None:
+    expenses = [Expenses() for _ in range(4)]
+    await asyncio.gather(*(compute.call(Tool.together, Number(0.4), expenses=one) for one in expenses))
+    microseconds = sum(us for one in expenses for us, _ in one.by_function.values())
+    assert 0.4e6 <= microseconds < 4 * 0.4e6
+
+
+async def test_a_stream_that_is_left_and_a_detached_call_tell_what_they_cost(
+    compute: ModalCompute, tmp_path: Path
+) -> None:
+    left, collected = Expenses(), Expenses()
+    stream = compute.stream(Tool.chunks, Source(str(tmp_path / "left"), pause_s=0.05), expenses=left)
+    for _ in range(3):
+        await anext(stream)
+    await stream.aclose()
+    call_id = await compute.spawn(Tool.chunks, Source(str(tmp_path / "trace"), count=3, pause_s=0.05))
+    chunks = [chunk async for chunk in compute.collect(call_id, Tool.chunks, expenses=collected)]
+    assert len(chunks) == 3
+    for expenses in (left, collected):
+        ((microseconds, _),) = expenses.by_function.values()
+        assert microseconds > 0.05e6
 
 
 async def test_a_spawned_call_is_collected_by_another_backend(

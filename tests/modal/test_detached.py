@@ -23,7 +23,7 @@ from skyhook.jobs.models import Job
 
 @pytest.fixture(scope="module", autouse=True)
 def deployed(modal_server: ModalServer) -> None:
-    build([Tool]).deploy(name="skyhook")
+    build([Tool], {}).deploy(name="skyhook")
 
 
 @pytest.fixture

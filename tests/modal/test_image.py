@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from skyhook.compute.modal.installed import SHARED, fingerprint, installed_functions, package_folder
-from skyhook.compute.modal.naming import FUNCTION, class_name
+from skyhook.compute.modal.naming import FUNCTION, GPU, SNAPSHOT, class_name
+from skyhook.compute.modal.settings import FunctionSettings
 from skyhook.function import spec_of
 from skyhook_functions.voice.speaker import Speaker
 
@@ -36,7 +37,8 @@ def test_the_app_is_imported_from_what_the_image_has_alone(name: str, tmp_path: 
     shutil.copytree(package_folder("skyhook_functions"), tmp_path / "skyhook_functions", ignore=ignored)
     done = subprocess.run(
         [sys.executable, "-c", IMPORT],
-        env=os.environ | {"PYTHONPATH": str(tmp_path), FUNCTION: name, "MODAL_IS_REMOTE": "1"},
+        env=os.environ
+        | {"PYTHONPATH": str(tmp_path), FUNCTION: name, GPU: "", SNAPSHOT: "", "MODAL_IS_REMOTE": "1"},
         capture_output=True,
         text=True,
         check=True,
@@ -49,10 +51,12 @@ def test_the_app_is_imported_from_what_the_image_has_alone(name: str, tmp_path: 
     assert not heavy & {module.partition(".")[0] for module in files}
 
 
-def test_a_fingerprint_changes_with_the_mark() -> None:
+def test_a_fingerprint_changes_with_the_mark_and_the_settings() -> None:
     spec = spec_of(Speaker)
-    assert fingerprint(spec) == fingerprint(spec)
-    assert fingerprint(replace(spec, gpu="L4")) != fingerprint(spec)
+    usual = FunctionSettings()
+    assert fingerprint(spec, usual) == fingerprint(spec, usual)
+    assert fingerprint(replace(spec, gpu="L4"), usual) != fingerprint(spec, usual)
+    assert fingerprint(spec, FunctionSettings(max_containers=2)) != fingerprint(spec, usual)
 
 
 def test_no_two_functions_have_the_same_class_on_modal() -> None:

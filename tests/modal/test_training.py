@@ -37,7 +37,7 @@ def order(
         patched.syspath_prepend(str(PROBE))
         from probe_training import LineTraining
 
-        build([LineTraining]).deploy(name="skyhook")
+        build([LineTraining], {}).deploy(name="skyhook")
         yield orders(path)
 
 

@@ -34,8 +34,10 @@ class Probe:
 
     def answer(self, order: Order) -> Word:
         """One answer, or the misbehaviour that was ordered; `random` answers otherwise each time."""
-        misbehave(order.behaviour)
         time.sleep(order.pause_s)
+        misbehave(order.behaviour)
+        if order.behaviour == "speak":
+            print(f"the probe speaks: {order.text}", flush=True)
         return Word(secrets.token_hex(8) if order.behaviour == "random" else order.text)
 
     def words(self, order: Order) -> Iterator[Word]:

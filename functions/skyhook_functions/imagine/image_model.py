@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @function(
     requirements=("torch", "diffusers>=0.42", "transformers>=5.24", "safetensors", "numpy", "pillow>=12"),
-    gpu="L4",
+    gpu=("L4", "A10"),
     memory_gib=16.0,
     timeout_s=3600.0,
     keep_warm_s=900.0,

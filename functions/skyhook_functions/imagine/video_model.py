@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         "pillow>=12",
         "av>=15",
     ),
-    gpu="L40S",
+    gpu=("L40S", "A100-80GB"),
     memory_gib=24.0,
     timeout_s=7200.0,
     keep_warm_s=900.0,

@@ -70,6 +70,8 @@ class Served:
     started_at: datetime
     duration_ms: int
     idempotency: IdempotentResult | None
+    expenses: Mapping[str, tuple[int, int]] | None = None
+    """What it cost the operator, by function: microseconds and nano-dollars; None where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

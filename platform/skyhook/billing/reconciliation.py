@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from skyhook.database import Database
 from skyhook.ledger import audit
 from skyhook.usage import rollups
+from skyhook.usage.expenses import verify_expenses
 
 _CHECKS = {
     "a transfer differs from the usage events it paid": """
@@ -63,7 +64,7 @@ async def reconcile(session: AsyncSession) -> list[str]:
 
 async def reconcile_side_by_side(database: Database) -> list[str]:
     """The same in less time: each part has a session of its own, so that no part waits for another."""
-    parts = (audit.verify, rollups.verify_hours, rollups.verify_days, _charges)
+    parts = (audit.verify, rollups.verify_hours, rollups.verify_days, verify_expenses, _charges)
     return list(chain(*await asyncio.gather(*(_alone(database, part) for part in parts))))
 
 

@@ -6,6 +6,7 @@ one after the other: what it may cost is a hold of its own in the ledger, until 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -54,6 +55,8 @@ class ServedJob:
     outcome: str
     started_at: datetime
     duration_ms: int
+    expenses: Mapping[str, tuple[int, int]] | None = None
+    """As a call's."""
 
 
 async def reserve(session: AsyncSession, amount: int, leases: tuple[Lease, ...]) -> Reservation:
@@ -93,6 +96,7 @@ async def charge(session: AsyncSession, prices: PriceList, job: ServedJob) -> in
         outcome=job.outcome,
         started_at=job.started_at.astimezone(UTC),
         duration_ms=job.duration_ms,
+        expenses=job.expenses,
     )
 
     def write(connection: Connection) -> None:

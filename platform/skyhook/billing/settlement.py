@@ -115,6 +115,7 @@ class Settlement:
             outcome=served.outcome,
             started_at=served.started_at.astimezone(UTC),
             duration_ms=served.duration_ms,
+            expenses=served.expenses,
         )
 
     async def _run(self) -> None:

@@ -1,16 +1,27 @@
-"""`skyhook functions`: the functions of the installed plugins, and how they stand on Modal."""
+"""`skyhook functions`: the functions of the installed plugins, how they stand on Modal, what they cost."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import AsyncGenerator, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
-from skyhook.cli.run import configuration, errors_as_sentences, run_loop
+from skyhook.cli.parameters import Duration, Moment
+from skyhook.cli.run import configuration, errors_as_sentences, run_loop, with_services
+from skyhook.clock import now
 from skyhook.compute.choice import require_modal
+from skyhook.compute.log import lines_of, log_path
 from skyhook.compute.modal.installed import installed_functions
+from skyhook.compute.modal.naming import named
+from skyhook.compute.modal.prices import read_prices, refreshed, write_prices
+from skyhook.compute.modal.settings import FunctionSettings, read_settings
 from skyhook.function import spec_of
+from skyhook.services import Services
+from skyhook.usage.expenses import GROUPS, Group, Margin, margins
 
 if TYPE_CHECKING:
     from skyhook.compute.modal.deployment import Standing
@@ -20,7 +31,7 @@ _COLOURS = {"deployed": "green", "changed": "yellow", "missing": "yellow", "remo
 
 @click.group()
 def functions() -> None:
-    """Functions: list them with how they stand on Modal, deploy them there."""
+    """Functions: list and deploy them, read their logs, keep them warm, see what they cost."""
 
 
 @functions.command("list")
@@ -38,7 +49,7 @@ def list_functions() -> None:
         require_modal()
     from skyhook.compute.modal.deployment import standings
 
-    found = run_loop(standings())
+    found = run_loop(standings(configuration()))
     _show(found)
     if any(standing.drift != "deployed" for standing in found):
         raise SystemExit(1)
@@ -55,11 +66,165 @@ def deploy() -> None:
         require_modal()
     from skyhook.compute.modal.deployment import deploy as deploy_all
 
-    _show(run_loop(deploy_all()))
+    _show(run_loop(deploy_all(configuration())))
+
+
+@functions.command()
+@click.argument("name", required=False)
+@click.option(
+    "--lines", type=click.IntRange(1, 20_000), default=100, show_default=True, help="The last so many."
+)
+@click.option("--follow", "follows", is_flag=True, help="Then show what comes, until it is interrupted.")
+def logs(name: str | None, lines: int, follows: bool) -> None:
+    """Show what the function NAME has printed, or all of them.
+
+    NAME is as in `skyhook functions list`, or its last part. On this machine the log is that of the data
+    folder's workers; on Modal, of all containers of the deployed app, whichever server has called them.
+    """
+    with errors_as_sentences():
+        specs = [spec_of(one) for one in installed_functions()]
+        spec = named(name, specs) if name else None
+    read: Callable[..., AsyncGenerator[str, None]]
+    if configuration().compute == "local":
+        paths = [log_path(configuration().data, one.name) for one in ([spec] if spec else specs)]
+        read = partial(lines_of, paths)
+    else:
+        with errors_as_sentences():
+            require_modal()
+        from skyhook.compute.modal.operating import log_of
+
+        read = partial(log_of, spec)
+
+    async def show() -> None:
+        async for text in read(lines, follows=follows):
+            click.echo(text, nl=not text.endswith("\n"))
+
+    run_loop(show())
+
+
+@functions.command()
+@click.argument("name")
+@click.option("--containers", type=click.IntRange(min=0), default=1, show_default=True, help="0 ends it.")
+@click.option("--for", "duration", type=Duration(), help="Such as 30m or 2h; then it is ended.")
+def warm(name: str, containers: int, duration: float | None) -> None:
+    """Keep containers of the function NAME on Modal also while nobody calls it. They cost what busy ones do.
+
+    With --for the command waits until that time is over, or it is interrupted, and then sets back what the
+    function's settings say. Without it the containers stay until `--containers 0` or the next deploy.
+    """
+    with errors_as_sentences():
+        require_modal()
+    from skyhook.compute.modal.operating import keep_warm, until_stopped
+
+    with errors_as_sentences():
+        specs = [spec_of(one) for one in installed_functions()]
+        spec = named(name, specs)
+        settings = read_settings(configuration(), specs).get(spec.name, FunctionSettings())
+
+    async def work() -> None:
+        await keep_warm(spec, containers or settings.min_containers, settings.max_containers)
+        click.echo(f"{spec.name} keeps {containers or settings.min_containers} containers.")
+        if duration is not None:
+            try:
+                await until_stopped(duration)
+            finally:
+                await keep_warm(spec, settings.min_containers, settings.max_containers)
+            click.echo(f"{spec.name} keeps {settings.min_containers} containers.")
+
+    run_loop(work())
+
+
+@functions.command()
+@click.option("--refresh", is_flag=True, help="Ask Modal what it charges the workspace now, and keep that.")
+def prices(refresh: bool) -> None:
+    """Show what Modal charges, as the cost of calls is computed: in dollars for an hour."""
+    with errors_as_sentences():
+        found = read_prices(configuration())
+    if refresh:
+        with errors_as_sentences():
+            require_modal()
+        from skyhook.compute.modal.operating import billing_rates
+
+        found, untold = refreshed(found, run_loop(billing_rates()), now().date())
+        write_prices(configuration(), found)
+        if untold:
+            click.secho(f"Modal tells no price of {', '.join(untold)}: the old one stays.", fg="yellow")
+        click.echo("Running servers use these prices once they start again.")
+    click.echo(f"As of {found.date}, by {found.source}:")
+    rates = {"core": found.core, "GiB of memory": found.memory_gib, **found.gpus}
+    for resource, nano in rates.items():
+        click.echo(f"  {resource:14} {nano * 3600 / 1e9:9.4f}")
+
+
+@functions.command()
+@click.option("--since", type=Moment(), help="From this time on; the default is 30 days ago.")
+@click.option("--by", type=click.Choice(GROUPS), default="operation", show_default=True)
+@click.option(
+    "--billed", "with_bill", is_flag=True, help="Also ask Modal what it has billed, for whole days."
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON, in nano-dollars.")
+def cost(since: datetime | None, by: Group, with_bill: bool, as_json: bool) -> None:
+    """Show what calls on Modal cost, and what was charged for them, in dollars.
+
+    Calls whose cost nobody knows are left out: those on this machine, and those of a GPU without a price.
+    The time in which containers start or have nothing to do is not in it; --billed shows what that comes to.
+    """
+    until = now()
+    since = since or until - timedelta(days=30)
+    if with_bill:
+        with errors_as_sentences():
+            require_modal()
+        since, until = _midnight(since), _midnight(until)
+
+    async def work(services: Services) -> list[Margin]:
+        async with services.database.read() as session:
+            return await margins(session, since, until, by)
+
+    found = with_services(work)
+    bill = None
+    if with_bill:
+        from skyhook.compute.modal.operating import billed
+
+        bill = run_loop(billed(since, until))
+    if as_json:
+        rows = [{by: " ".join(one.group)} | _figures(one) for one in found]
+        click.echo(json.dumps({"rows": rows} | ({} if bill is None else {"billed": bill}), indent=2))
+    else:
+        _show_margins(found, by, bill)
+
+
+def _figures(one: Margin) -> dict[str, float]:
+    return {
+        "calls": one.calls,
+        "seconds": one.seconds,
+        "charged": one.charged,
+        "cost": one.expense,
+        "failed": one.failed,
+    }
+
+
+def _show_margins(found: Sequence[Margin], by: Group, bill: int | None) -> None:
+    is_charged = by != "function"  # an operation is charged, not what it runs
+    click.echo(f"{by:56} {'calls':>9} {'seconds':>10} {'cost':>10} {'failed':>10}", nl=not is_charged)
+    if is_charged:
+        click.echo(f" {'charged':>10} {'margin':>10}")
+    for one in found:
+        dollars = [one.expense, one.failed] + ([one.charged, one.charged - one.expense] if is_charged else [])
+        figures = " ".join(f"{nano / 1e9:10.4f}" for nano in dollars)
+        click.echo(f"{' '.join(one.group):56} {one.calls:9} {one.seconds:10.1f} {figures}")
+    if bill is not None:
+        explained = sum(one.expense for one in found)
+        click.echo(
+            f"Modal has billed {bill / 1e9:.4f} for whole days; {explained / 1e9:.4f} of it is that of calls."
+        )
+
+
+def _midnight(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _show(found: Sequence[Standing]) -> None:
     for standing in found:
-        gpu = standing.spec.gpu if standing.spec and standing.spec.gpu else "-"
-        click.echo(f"{standing.name:60} {gpu:8} ", nl=False)
+        gpus = " or ".join(standing.gpus) or "-"
+        click.echo(f"{standing.name:60} {gpus:8} ", nl=False)
         click.secho(standing.drift, fg=_COLOURS[standing.drift])

@@ -10,10 +10,11 @@ import click
 import msgspec
 
 from skyhook.catalogue.models import TrainedVersion
+from skyhook.catalogue.pull import RECORD, remove_weights, weights_folder
 from skyhook.catalogue.pull import pull as pull_weights
-from skyhook.catalogue.pull import remove_weights, weights_folder
 from skyhook.catalogue.service import CatalogueModel
-from skyhook.cli.run import configuration, errors_as_sentences, with_services
+from skyhook.cli.run import configuration, errors_as_sentences, run_loop, with_services
+from skyhook.compute.choice import require_modal
 from skyhook.errors import InvalidInput
 from skyhook.function import Score
 from skyhook.services import Services
@@ -54,12 +55,16 @@ def list_models() -> None:
 @click.option(
     "--context-tokens", type=click.IntRange(min=1), help="The default is what the model's files say."
 )
+@click.option(
+    "--to", "target", type=click.Choice(["modal"]), help="Copy the weights to Modal's volume as well."
+)
 @_options_of_every_model
 def pull(
     name: str,
     repository: str | None,
     revision: str | None,
     context_tokens: int | None,
+    target: str | None,
     plugin: str,
     tier: str,
     prices: tuple[str, ...],
@@ -70,7 +75,17 @@ def pull(
     name, or OWNER/REPO: then the model is called REPO, in lower case. Weights that are there already are not
     downloaded again, and an interrupted pull goes on where it stopped. HF_TOKEN and HF_ENDPOINT are read from
     the environment.
+
+    With --to modal the weights are copied to the volume that functions on Modal have; for a model that was
+    pulled before, its NAME alone is enough.
     """
+    if target is not None:
+        with errors_as_sentences():
+            require_modal()
+            is_pulled = "/" not in name and (weights_folder(_models_folder(), name) / RECORD).is_file()
+        if repository is None and is_pulled:
+            _copy_to_modal(name)
+            return
     if repository is None:
         if "/" not in name:
             raise click.UsageError("Give --from OWNER/REPO, or OWNER/REPO as the name.")
@@ -109,6 +124,8 @@ def pull(
         ),
         price_list,
     )
+    if target is not None:
+        _copy_to_modal(name)
 
 
 @models.command()
@@ -206,6 +223,15 @@ def withdraw(name: str) -> None:
 
 def _location(model: CatalogueModel | None) -> str | None:
     return model.location if model else None
+
+
+def _copy_to_modal(name: str) -> None:
+    from skyhook.compute.modal.volume import upload
+
+    new = run_loop(upload(weights_folder(_models_folder(), name), RECORD, click.echo))
+    click.echo(
+        f"The weights of {name} are on Modal, {new} files of them new. Containers that start see them."
+    )
 
 
 def _models_folder() -> Path:

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 import click
 
 from skyhook.billing.rates import Offer
 from skyhook.billing.terms import PriceChange
+from skyhook.cli.parameters import Moment
 from skyhook.cli.run import with_services
 from skyhook.services import Services
-
-
-class Moment(click.ParamType[datetime]):
-    """A time such as 2026-12-01 or 2026-12-01T06:00, in UTC where no zone is named."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        try:
-            at = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a time such as 2026-12-01T06:00", param, ctx)
-        return at if at.tzinfo else at.replace(tzinfo=UTC)
-
 
 MODEL = click.option(
     "--model", help="For this model alone; without it, for all that have no price of their own."

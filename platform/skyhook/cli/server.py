@@ -41,7 +41,7 @@ async def _up(services: Services) -> None:
     _step(f"Preparing the database {services.database.url.render_as_string()}")
     await upgrade(services.database, services.plugins.loaded)
     if services.configuration.compute == "modal":
-        await _deploy_at_first()
+        await _deploy_at_first(services.configuration)
     await services.start()
     first = await _first_run(services)
     server = _server(services)
@@ -53,7 +53,7 @@ async def _up(services: Services) -> None:
     await serving
 
 
-async def _deploy_at_first() -> None:
+async def _deploy_at_first(configuration: Configuration) -> None:
     """Deploys to Modal where nothing is; what is there but differs is another command's to replace."""
     from skyhook.compute.modal.deployment import (  # Modal's client may be missing elsewhere
         deploy,
@@ -62,7 +62,7 @@ async def _deploy_at_first() -> None:
 
     if not await is_deployed():
         _step("Deploying the functions to Modal, which builds their images: that takes minutes at first")
-        await deploy()
+        await deploy(configuration)
 
 
 async def _first_run(services: Services) -> FirstRun:

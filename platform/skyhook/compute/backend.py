@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
+from skyhook.compute.expenses import Expenses
+
 F = TypeVar("F")
 A = TypeVar("A")
 R = TypeVar("R")
@@ -41,7 +43,8 @@ class Compute(Protocol):
 
     Both kinds of call raise the errors of `skyhook.compute.errors`, and TypeError where the method is
     not a function's, lacks annotations, or is of the other kind. `timeout_s` shortens the function's own
-    limit; it counts from when the body starts, not while the call waits for a worker.
+    limit; it counts from when the body starts, not while the call waits for a worker. `expenses` is told what
+    the run cost whoever operates the platform, where that is known: not on a machine of one's own.
     """
 
     async def start(self) -> None:
@@ -52,12 +55,24 @@ class Compute(Protocol):
         """Ends every worker; calls that still run or wait get FUNCTION_INTERRUPTED."""
         ...
 
-    async def call(self, method: Callable[[F, A], R], argument: A, *, timeout_s: float | None = None) -> R:
+    async def call(
+        self,
+        method: Callable[[F, A], R],
+        argument: A,
+        *,
+        timeout_s: float | None = None,
+        expenses: Expenses | None = None,
+    ) -> R:
         """Runs the method once and returns its result. Cancelling the call drops the result."""
         ...
 
     def stream(
-        self, method: Callable[[F, A], Iterator[R]], argument: A, *, timeout_s: float | None = None
+        self,
+        method: Callable[[F, A], Iterator[R]],
+        argument: A,
+        *,
+        timeout_s: float | None = None,
+        expenses: Expenses | None = None,
     ) -> AsyncGenerator[R, None]:
         """Runs the generator method and yields what it yields. Closing the stream closes the generator."""
         ...
@@ -90,7 +105,9 @@ class Detached(Protocol):
         """The id of the call that was begun with a token, once it runs."""
         ...
 
-    def collect(self, call_id: str, method: Callable[[F, A], Any]) -> AsyncGenerator[Any, None]:
+    def collect(
+        self, call_id: str, method: Callable[[F, A], Any], *, expenses: Expenses | None = None
+    ) -> AsyncGenerator[Any, None]:
         """Waits for a spawned call and yields what it yielded, or the one result; raises its error.
 
         What is `skyhook.function.Transient` comes while the call runs, as far as it can be told; the rest

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 from skyhook.compute.backend import WorkerStatus
 from skyhook.compute.checkpoints import CHECKPOINTS, placed
 from skyhook.compute.environment import Environments
+from skyhook.compute.expenses import Expenses
 from skyhook.compute.log import end_of_log, log_path
 from skyhook.compute.runner import FunctionRunner
 from skyhook.compute.signature import Signature, signature_of
@@ -42,7 +43,14 @@ class LocalCompute:
         """Ends every worker; calls that still run or wait get FUNCTION_INTERRUPTED."""
         await asyncio.gather(*(runner.close() for runner in self._runners.values()))
 
-    async def call(self, method: Callable[[F, A], R], argument: A, *, timeout_s: float | None = None) -> R:
+    async def call(
+        self,
+        method: Callable[[F, A], R],
+        argument: A,
+        *,
+        timeout_s: float | None = None,
+        expenses: Expenses | None = None,
+    ) -> R:
         """Runs the method once and returns its result. Cancelling the call drops the result."""
         runner, signature = self._routes.get(method) or self._route(method)
         if signature.streams:
@@ -51,7 +59,12 @@ class LocalCompute:
         return cast(R, await runner.call(signature, argument, timeout_s))
 
     async def stream(
-        self, method: Callable[[F, A], Iterator[R]], argument: A, *, timeout_s: float | None = None
+        self,
+        method: Callable[[F, A], Iterator[R]],
+        argument: A,
+        *,
+        timeout_s: float | None = None,
+        expenses: Expenses | None = None,
     ) -> AsyncGenerator[R, None]:
         """Runs the generator method and yields what it yields. Closing the stream closes the generator."""
         runner, signature = self._routes.get(method) or self._route(method)

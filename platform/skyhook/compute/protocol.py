@@ -42,6 +42,17 @@ class Credit(msgspec.Struct, array_like=True, tag=2):
     size: int
 
 
+class Ran(msgspec.Struct, array_like=True):
+    """How much of a container a call has had until now; told where containers are rented."""
+
+    seconds: float
+    """Its share: calls that run at a time divide the time among them."""
+    core_seconds: float
+    """Of the processor time, likewise."""
+    gpu: str
+    """What the container has, such as `H100:2`; empty for none."""
+
+
 class Ready(msgspec.Struct, array_like=True, tag=0):
     """The function is loaded."""
 
@@ -57,6 +68,7 @@ class Result(msgspec.Struct, array_like=True, tag=2):
 
     id: int
     value: Any
+    ran: Ran | None = None
 
 
 class Chunk(msgspec.Struct, array_like=True, tag=3):
@@ -64,12 +76,14 @@ class Chunk(msgspec.Struct, array_like=True, tag=3):
 
     id: int
     value: Any
+    ran: Ran | None = None
 
 
 class End(msgspec.Struct, array_like=True, tag=4):
     """The generator has ended, or was closed because of a `Cancel`."""
 
     id: int
+    ran: Ran | None = None
 
 
 class Failed(msgspec.Struct, array_like=True, tag=5):
@@ -81,6 +95,7 @@ class Failed(msgspec.Struct, array_like=True, tag=5):
     code: str = ""
     message: str = ""
     retryable: bool = False
+    ran: Ran | None = None
 
 
 class RawCall(msgspec.Struct, array_like=True, tag=0):
@@ -96,6 +111,7 @@ class RawResult(msgspec.Struct, array_like=True, tag=2):
 
     id: int
     value: msgspec.Raw
+    ran: Ran | None = None
 
 
 class RawChunk(msgspec.Struct, array_like=True, tag=3):
@@ -103,6 +119,7 @@ class RawChunk(msgspec.Struct, array_like=True, tag=3):
 
     id: int
     value: msgspec.Raw
+    ran: Ran | None = None
 
 
 Reply = Ready | LoadFailed | RawResult | RawChunk | End | Failed

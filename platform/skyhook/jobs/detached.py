@@ -20,6 +20,7 @@ from sqlalchemy import delete, update
 
 from skyhook.compute.backend import Detached
 from skyhook.compute.errors import NotAnswered
+from skyhook.compute.expenses import Expenses
 from skyhook.database import Database
 from skyhook.errors import SkyhookError
 from skyhook.jobs.models import JobCall
@@ -40,14 +41,16 @@ class DetachedCalls:
         self._step = step
         self._begun.clear()
 
-    async def run(self, method: Callable[[Any, Any], Any], argument: Any) -> AsyncGenerator[Any, None]:
+    async def run(
+        self, method: Callable[[Any, Any], Any], argument: Any, expenses: Expenses
+    ) -> AsyncGenerator[Any, None]:
         """Waits for the call as it was begun before, or begins it; yields what it yields."""
         name = self._name(method, argument)
         self._begun[name] += 1
         key = f"{name}-{self._begun[name]}"
         try:
             call_id = await self._call(key, method, argument)
-            async with aclosing(self._compute.collect(call_id, method)) as values:
+            async with aclosing(self._compute.collect(call_id, method, expenses=expenses)) as values:
                 async for value in values:
                     yield value
         except SkyhookError as error:

@@ -17,6 +17,7 @@ from skyhook.artifacts.provenance import Notary
 from skyhook.artifacts.service import Artifacts
 from skyhook.catalogue.service import CatalogueModel
 from skyhook.compute.backend import Compute, Detached
+from skyhook.compute.expenses import Expenses
 from skyhook.database import Database
 from skyhook.errors import InvalidInput, SkyhookError
 from skyhook.jobs.detached import DetachedCalls
@@ -48,6 +49,14 @@ class Reporter(Protocol):
     async def step(self, name: str, body: Callable[[], Coroutine[Any, Any, str]]) -> str:
         """As `Workflows.step`."""
         ...
+
+
+class _Step(msgspec.Struct, array_like=True):
+    """What is remembered of a step."""
+
+    result: msgspec.Raw
+    counted: dict[str, int]
+    expenses: Expenses = msgspec.field(default_factory=Expenses)
 
 
 class JobRun:
@@ -82,6 +91,8 @@ class JobRun:
         self.notary = notary
         self.quantities: dict[str, int] = {}
         """What was served so far, by meter."""
+        self.expenses = Expenses()
+        """What it cost so far."""
         self._compute = compute
         self._detached = DetachedCalls(database, compute, job_id) if isinstance(compute, Detached) else None
         self._asks = asks
@@ -112,17 +123,24 @@ class JobRun:
         async def work() -> str:
             if self._detached is not None:
                 self._detached.enter(name)
-            before = dict(self.quantities)
-            result = await self._patiently(body, before)
+            before, spent_before = dict(self.quantities), self.expenses
+            self.expenses = spent = Expenses()
+            try:
+                result = await self._patiently(body, before)
+            except BaseException:
+                spent_before.merge(spent)
+                raise
+            finally:
+                self.expenses = spent_before
             counted = {meter: quantity - before.get(meter, 0) for meter, quantity in self.quantities.items()}
             self.quantities = before
-            return msgspec.json.encode((result, counted)).decode()
+            return msgspec.json.encode((result, counted, spent)).decode()
 
-        stored = await self._reporter.step(name, work)
-        result, counted = msgspec.json.decode(stored, type=tuple[result_type, dict[str, int]])  # type: ignore[valid-type]
-        for meter, quantity in counted.items():
+        stored = msgspec.json.decode(await self._reporter.step(name, work), type=_Step)
+        for meter, quantity in stored.counted.items():
             self.meter(meter, quantity)
-        return result
+        self.expenses.merge(stored.expenses)
+        return msgspec.json.decode(stored.result, type=result_type)
 
     async def _patiently(self, body: Callable[[], Awaitable[T]], before: Mapping[str, int]) -> T:
         for at_least_s in PAUSES_S:
@@ -154,8 +172,8 @@ class JobRun:
     async def compute(self, method: Callable[[F, A], R], argument: A) -> R:
         """Calls a function's method on the configured backend."""
         if self._detached is None:
-            return await self._compute.call(method, argument)
-        async with aclosing(self._detached.run(method, argument)) as results:
+            return await self._compute.call(method, argument, expenses=self.expenses)
+        async with aclosing(self._detached.run(method, argument, self.expenses)) as results:
             return cast(R, await anext(results))
 
     def stream(self, method: Callable[[F, A], Iterator[R]], argument: A) -> AsyncGenerator[R, None]:
@@ -165,8 +183,8 @@ class JobRun:
         whose calls outlive this process, the rest comes at the call's end.
         """
         if self._detached is None:
-            return self._compute.stream(method, argument)
-        return self._detached.run(method, argument)
+            return self._compute.stream(method, argument, expenses=self.expenses)
+        return self._detached.run(method, argument, self.expenses)
 
     async def end(self, *, completed: bool) -> None:
         """The job has ended: what of it still runs elsewhere is stopped. For the runner alone."""

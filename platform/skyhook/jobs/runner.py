@@ -266,11 +266,12 @@ class Runner:
             return
         if outcome.state == JobState.FAILED:
             row.cost, row.quantities = 0, {}
+            await writes.fail_expenses(session, row, run.expenses, at)
             await self._billing.give_back(session, writes.reservation_of(row))
         else:
             row.quantities = dict(run.quantities)
             row.cost = await self._billing.charge(
-                session, writes.served(row, run.quantities, outcome.state, at)
+                session, writes.served(row, run.quantities, run.expenses, outcome.state, at)
             )
         row.result = outcome.result
         if outcome.state == JobState.COMPLETED:

@@ -14,8 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from skyhook.billing import Payer
 from skyhook.billing.reservations import Reservation, ServedJob
 from skyhook.clock import new_id
+from skyhook.compute.expenses import Expenses
 from skyhook.graphql.ids import node_id
 from skyhook.jobs.models import Job, JobState
+from skyhook.usage.expenses import Spent, record_expenses
 
 
 def reservation_of(job: Job) -> Reservation:
@@ -23,7 +25,9 @@ def reservation_of(job: Job) -> Reservation:
     return Reservation(job.held, tuple((UUID(hold), UUID(spent)) for hold, spent in job.holds))
 
 
-def served(job: Job, quantities: Mapping[str, int], outcome: str, at: datetime) -> ServedJob:
+def served(
+    job: Job, quantities: Mapping[str, int], expenses: Expenses, outcome: str, at: datetime
+) -> ServedJob:
     """A job as billing charges it."""
     started_at = job.started_at or at
     return ServedJob(
@@ -37,7 +41,25 @@ def served(job: Job, quantities: Mapping[str, int], outcome: str, at: datetime) 
         outcome=outcome,
         started_at=started_at,
         duration_ms=round((at - started_at).total_seconds() * 1000),
+        expenses=expenses.known,
     )
+
+
+async def fail_expenses(session: AsyncSession, job: Job, expenses: Expenses, at: datetime) -> None:
+    """Writes what a job cost that failed."""
+    if expenses.known is None:
+        return
+    spent = Spent(
+        job.organization_id,
+        job.plugin,
+        job.operation,
+        job.model,
+        job.started_at or at,
+        is_served=False,
+        charged=0,
+        by_function=expenses.known,
+    )
+    await (await session.connection()).run_sync(record_expenses, [spent])
 
 
 def event_of(job: Job) -> dict[str, Any]:

@@ -17,10 +17,12 @@ from skyhook.billing import Billing, Hold, IdempotentResult, Payer, Receipt, Ser
 from skyhook.catalogue.service import CatalogueModel
 from skyhook.clock import now
 from skyhook.compute.backend import Compute
+from skyhook.compute.expenses import Expenses
 from skyhook.operations.caller import Caller
 from skyhook.plugins.failures import Failures
 from skyhook.plugins.manifest import Operation, Plugin
 from skyhook.usage.activity import Activity
+from skyhook.usage.expenses import Spent
 
 F = TypeVar("F")
 A = TypeVar("A")
@@ -69,16 +71,18 @@ class Call:
     _compute: Compute
     quantities: dict[str, int] = field(default_factory=dict)
     """What was served so far, by meter."""
+    expenses: Expenses = field(default_factory=Expenses)
+    """What it cost the operator so far."""
     started_at: datetime = field(default_factory=now)
     _started: float = field(default_factory=time.perf_counter)
 
     async def compute(self, method: Callable[[F, A], R], argument: A) -> R:
         """Calls a function's method on the configured backend."""
-        return await self._compute.call(method, argument)
+        return await self._compute.call(method, argument, expenses=self.expenses)
 
     def stream(self, method: Callable[[F, A], Iterator[R]], argument: A) -> AsyncGenerator[R, None]:
         """Streams from a function's method on the configured backend."""
-        return self._compute.stream(method, argument)
+        return self._compute.stream(method, argument, expenses=self.expenses)
 
     @property
     def cost(self) -> int:
@@ -196,12 +200,24 @@ class Operations:
         self._failures.note(call.asked.caller.organization_id, plugin.name, operation.name, error)
         self._activity.ended(call.asked.caller.organization_id)
         self._count_failure(call.asked, error)
+        self._note_expenses(call)
         self._billing.release(call.hold)
         self._forget_key(call.asked)
 
     def _count_failure(self, asked: Asked, error: BaseException) -> None:
         if isinstance(error, Exception):  # who went away is no failure
             self._activity.failed(asked.caller.organization_id)
+
+    def _note_expenses(self, call: Call) -> None:
+        """What a call cost that is not charged."""
+        if (spent := call.expenses.known) is not None:
+            asked = call.asked
+            plugin, operation = self._operations[asked.operation]
+            model = asked.model.name if asked.model else None
+            organization = asked.caller.organization_id
+            self._activity.expenses.add(
+                Spent(organization, plugin.name, operation.name, model, call.started_at, False, 0, spent)
+            )
 
     def _forget_key(self, asked: Asked) -> None:
         if asked.idempotency_key is not None:
@@ -212,6 +228,7 @@ class Operations:
         if call.quantities:
             await self._settle(call, "cancelled", None)
         else:
+            self._note_expenses(call)
             self._activity.ended(call.asked.caller.organization_id)
             self._billing.release(call.hold)
 
@@ -233,6 +250,7 @@ class Operations:
             started_at=call.started_at,
             duration_ms=call.duration_ms,
             idempotency=idempotency,
+            expenses=call.expenses.known,
         )
         # Once served, a call is charged, also where the caller is cancelled while it waits for that.
         try:

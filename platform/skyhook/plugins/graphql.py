@@ -61,7 +61,9 @@ class PluginFunction:
     memory_gib: float = strawberry.field(description="The most memory of a worker, in GiB.")
     timeout_seconds: float = strawberry.field(description="The longest that a call may run.")
     concurrency: int = strawberry.field(description="How many calls a worker serves at a time.")
-    gpu: str | None = strawberry.field(description="The GPU that it asks for; not used on the local machine.")
+    gpu: str | None = strawberry.field(
+        description="The GPU that it asks for, or those of which it does; not used on the local machine."
+    )
 
 
 @strawberry.type(description="A model that ships with a plugin.")
@@ -192,7 +194,7 @@ def _loaded(info: Info, plugin: manifest.Plugin, disabled: frozenset[str]) -> Pl
                 memory_gib=spec.memory_gib,
                 timeout_seconds=spec.timeout_s,
                 concurrency=spec.concurrency,
-                gpu=spec.gpu,
+                gpu=" or ".join(spec.gpus) or None,
             )
             for spec in specs
         ],

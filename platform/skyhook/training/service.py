@@ -244,6 +244,6 @@ class Trainings:
                 f"The trained weights cannot be stored in {folder}: {error.strerror}. Make room, and run the "
                 "command again."
             ) from error
-        await self._store.deliver(folder)
+        await self._store.deliver(folder, self._tell)
         await self._catalogue.versions.publish(model, version, folder, scores, after=compared_with)
         return version, folder

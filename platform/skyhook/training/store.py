@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -23,8 +24,8 @@ class CheckpointStore(Protocol):
         """Copies a folder of the store into one of this machine, which is not there yet."""
         ...
 
-    async def deliver(self, folder: Path) -> None:
-        """Brings weights, whose name is the folder's, to where functions look for them."""
+    async def deliver(self, folder: Path, tell: Callable[[str], None]) -> None:
+        """Brings weights, whose name is the folder's, to where functions look for them, and tells of it."""
         ...
 
     async def remove(self, checkpoints: str) -> None:
@@ -49,7 +50,7 @@ class LocalCheckpoints:
     async def fetch(self, path: str, folder: Path) -> None:
         await asyncio.to_thread(shutil.copytree, self._root / path, folder)
 
-    async def deliver(self, folder: Path) -> None:
+    async def deliver(self, folder: Path, tell: Callable[[str], None]) -> None:
         """Functions find it where it is."""
 
     async def remove(self, checkpoints: str) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from skyhook import clock as clocks
 from skyhook.clock import new_id
 from skyhook.database import Database
+from skyhook.usage.expenses import FailedExpenses
 from skyhook.usage.models import CALL, UsageActivity
 from skyhook.usage.recording import HOURS
 
@@ -64,6 +65,8 @@ class Activity:
     def __init__(self, database: Database, *, clock: Callable[[], datetime] = clocks.now) -> None:
         self._database = database
         self._clock = clock
+        self.expenses = FailedExpenses(database)
+        """What calls cost that are not charged."""
         self._process_id = new_id()
         self._counts: dict[UUID, _Counts] = {}
         self._looks: dict[UUID, tuple[float, asyncio.Task[CurrentHour]]] = {}
@@ -79,6 +82,7 @@ class Activity:
             self._writing.cancel()
             await asyncio.gather(self._writing, return_exceptions=True)
             await self.write()
+            await self.expenses.write()
 
     def began(self, organization_id: UUID) -> None:
         """A call or a job runs from now on."""
@@ -193,6 +197,7 @@ class Activity:
             await asyncio.sleep(WRITE_S)
             try:
                 await self.write()
+                await self.expenses.write()
             except Exception:
                 _log.exception("what this server does is told again in %s s", WRITE_S)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import JSON, Index, String
+from sqlalchemy import JSON, CheckConstraint, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from skyhook.database import Base
@@ -43,6 +43,8 @@ class UsageEvent(Base):
     duration_ms: Mapped[int] = mapped_column()
     transfer_id: Mapped[UUID | None] = mapped_column()
     """The ledger transfer that paid; events that were settled together share it. None for a free call."""
+    expenses: Mapped[dict[str, list[int]] | None] = mapped_column(JSON(none_as_null=True))
+    """What it cost the operator, by function: microseconds, and nano-dollars. None where nobody knows."""
 
 
 class UsageHour(Base):
@@ -85,6 +87,36 @@ class UsageDay(Base):
     cost: Mapped[int] = mapped_column()
     """In nano-dollars."""
     calls: Mapped[int] = mapped_column()
+
+
+class UsageExpense(Base):
+    """What the calls of an operation cost its operator in one hour: those alone whose expenses are known."""
+
+    __tablename__ = "usage_expenses"
+    __table_args__ = (
+        CheckConstraint(
+            "calls >= 0 AND microseconds >= 0 AND charged >= 0 AND expense >= 0", name="not_negative"
+        ),
+        CheckConstraint("charged = 0 OR (function = '' AND is_served)", name="charged_once"),
+        {"sqlite_with_rowid": False},
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    plugin: Mapped[str] = mapped_column(String(40), primary_key=True)
+    operation: Mapped[str] = mapped_column(String(80), primary_key=True)
+    model: Mapped[str] = mapped_column(String(120), primary_key=True)
+    is_served: Mapped[bool] = mapped_column(primary_key=True)
+    """False for calls that failed: they are not charged, and have no event."""
+    function: Mapped[str] = mapped_column(String(200), primary_key=True)
+    """Empty in the row of the calls themselves, which has the sums of their functions."""
+    calls: Mapped[int] = mapped_column()
+    microseconds: Mapped[int] = mapped_column()
+    """How long they kept containers."""
+    charged: Mapped[int] = mapped_column()
+    """In nano-dollars."""
+    expense: Mapped[int] = mapped_column()
+    """In nano-dollars."""
 
 
 class UsageRolled(Base):

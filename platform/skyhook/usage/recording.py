@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Insert, Table, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from skyhook.usage.expenses import Spent, record_expenses
 from skyhook.usage.models import CALL, NOBODY, UsageDay, UsageEvent, UsageHour, UsageRolled
 
 EVENTS: Table = UsageEvent.metadata.tables[UsageEvent.__tablename__]
@@ -42,6 +43,7 @@ class Usage:
     outcome: str
     started_at: datetime
     duration_ms: int
+    expenses: Mapping[str, tuple[int, int]] | None = None
 
 
 def record(connection: Connection, usages: Sequence[Usage], transfers: Mapping[UUID, UUID]) -> None:
@@ -66,16 +68,31 @@ def record(connection: Connection, usages: Sequence[Usage], transfers: Mapping[U
                 "started_at": usage.started_at,
                 "duration_ms": usage.duration_ms,
                 "transfer_id": transfers.get(usage.id),
+                "expenses": usage.expenses,
             }
             for usage in usages
         ],
     )
     _add_all(connection, HOURS, usages)
+    record_expenses(connection, [_spent(usage, usage.expenses) for usage in usages if usage.expenses])
     late = [usage for usage in usages if usage.started_at < _midnight_before(usage.id)]
     if late:
         # Locked, so that nobody sums the days before this is committed.
         until = connection.scalar(select(ROLLED.c.until).with_for_update(read=True)) or EPOCH
         _add_all(connection, DAYS, [usage for usage in late if usage.started_at < until])
+
+
+def _spent(usage: Usage, by_function: Mapping[str, tuple[int, int]]) -> Spent:
+    return Spent(
+        usage.organization_id,
+        usage.plugin,
+        usage.operation,
+        usage.model,
+        usage.started_at,
+        is_served=True,
+        charged=usage.cost,
+        by_function=by_function,
+    )
 
 
 def _add_all(connection: Connection, table: Table, usages: Sequence[Usage]) -> None:

@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook.database import UTCDateTime
+from skyhook.usage.expenses import verify_expenses
 from skyhook.usage.models import CALL, NOBODY
 from skyhook.usage.recording import DAYS, EVENTS, HOURS, ROLLED
 
@@ -118,7 +119,7 @@ def _differing(table: Table, used: Subquery) -> Select[Any]:
 
 async def verify(session: AsyncSession) -> list[str]:
     """Where roll-ups disagree with what they sum up: one sentence each; empty where they agree."""
-    return await verify_hours(session) + await verify_days(session)
+    return await verify_hours(session) + await verify_days(session) + await verify_expenses(session)
 
 
 async def verify_hours(session: AsyncSession) -> list[str]:

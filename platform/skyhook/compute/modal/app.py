@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import FunctionType
 from typing import Any, cast
 
@@ -20,7 +20,9 @@ from skyhook.compute.modal.detached import Detached
 from skyhook.compute.modal.errors import ContainerFailed
 from skyhook.compute.modal.image import image_of
 from skyhook.compute.modal.mounts import volumes_of
-from skyhook.compute.modal.naming import APP, FUNCTION, class_name
+from skyhook.compute.modal.naming import APP, FUNCTION, GPU, SNAPSHOT, class_name
+from skyhook.compute.modal.prices import RESERVED_MEMORY
+from skyhook.compute.modal.settings import FunctionSettings, read_settings
 from skyhook.function import FunctionSpec, spec_of
 
 MIB_PER_GIB = 1024
@@ -58,12 +60,11 @@ async def _work(
     return worked
 
 
-def class_of(spec: FunctionSpec) -> type:
-    """The class that Modal runs for a function."""
+def class_of(spec: FunctionSpec, *, snapshots: bool) -> type:
+    """The class that Modal runs for a function; with `snapshots`, one of the memory is taken after `load`."""
     name = class_name(spec.name)
-    # A snapshot of the memory is taken after what is loaded without a GPU.
     members = {
-        "load": modal.enter(snap=spec.gpu is None)(_copy(_load)),
+        "load": modal.enter(snap=snapshots)(_copy(_load)),
         "call": modal.method()(_copy(_call)),
         "stream": modal.method()(_copy(_stream)),
         "work": modal.method()(_copy(_work)),
@@ -74,24 +75,30 @@ def class_of(spec: FunctionSpec) -> type:
     return made
 
 
-def build(functions: Sequence[type]) -> modal.App:
+def build(functions: Sequence[type], settings: Mapping[str, FunctionSettings]) -> modal.App:
     """The app of some functions; their classes become names of this module, where containers find them."""
     app = modal.App(APP, include_source=False)
     for function in functions:
         spec = spec_of(function)
+        wanted = settings.get(spec.name, FunctionSettings())
+        gpus, snapshots = wanted.gpus(spec), wanted.snapshots(spec)
         mib = int(spec.memory_gib * MIB_PER_GIB)
         declare = app.cls(
             image=image_of(spec),
-            env={FUNCTION: spec.name},
-            gpu=spec.gpu,
-            memory=(mib // 4, mib),
-            max_containers=1 if spec.stateful else None,
+            env={FUNCTION: spec.name, GPU: ",".join(gpus), SNAPSHOT: "1" if snapshots else ""},
+            gpu=list(gpus) if len(gpus) > 1 else gpus[0] if gpus else None,
+            memory=(mib // RESERVED_MEMORY, mib),
+            min_containers=wanted.min_containers or None,
+            buffer_containers=wanted.buffer_containers or None,
+            max_containers=1 if spec.stateful else wanted.max_containers,
+            region=wanted.regions or None,
             timeout=int(spec.timeout_s) + STOP_S,
             scaledown_window=int(min(max(spec.keep_warm_s, IDLE_S[0]), IDLE_S[1])),
             volumes=volumes_of(function),
-            enable_memory_snapshot=spec.gpu is None,
+            enable_memory_snapshot=snapshots,
+            experimental_options={"enable_gpu_snapshot": True} if wanted.gpu_snapshot else None,
         )
-        globals()[class_name(spec.name)] = declare(class_of(spec))
+        globals()[class_name(spec.name)] = declare(class_of(spec, snapshots=snapshots))
     return app
 
 
@@ -102,9 +109,19 @@ def _copy(function: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
-if name := os.environ.get(FUNCTION):
-    app = build([find(name)])
+def _settings_here() -> FunctionSettings:
+    """In a container: what was decided of the function when it was deployed."""
+    gpus = tuple(filter(None, os.environ.get(GPU, "").split(",")))
+    return FunctionSettings(gpu=gpus, gpu_snapshot=bool(gpus and os.environ.get(SNAPSHOT)))
+
+
+if _name := os.environ.get(FUNCTION):
+    app = build([find(_name)], {_name: _settings_here()})
 else:
     from skyhook.compute.modal.installed import installed_functions
+    from skyhook.configuration import Configuration
 
-    app = build(installed_functions())
+    _functions = installed_functions()
+    app = build(
+        _functions, read_settings(Configuration.from_environment(), [spec_of(one) for one in _functions])
+    )

@@ -14,11 +14,14 @@ import msgspec
 
 from skyhook.compute import errors, protocol
 from skyhook.compute.backend import WorkerStatus
+from skyhook.compute.expenses import Expenses
 from skyhook.compute.modal.claims import NOBODY, Claims
 from skyhook.compute.modal.deployment import standings
 from skyhook.compute.modal.events import EventReader
 from skyhook.compute.modal.naming import APP, class_name
+from skyhook.compute.modal.prices import read_prices
 from skyhook.compute.modal.questions import Questions
+from skyhook.compute.modal.runs import Run
 from skyhook.compute.modal.traffic import Traffic
 from skyhook.compute.modal.translation import translated
 from skyhook.compute.modal.weights import WeightsNames
@@ -39,6 +42,8 @@ class ModalCompute:
 
     def __init__(self, configuration: Configuration, bundled: Mapping[str, str]) -> None:
         """`bundled` has the `package:folder` of each folder of weights that ships in a package."""
+        self._configuration = configuration
+        self._prices = read_prices(configuration)
         self._weights = WeightsNames(bundled, configuration.data / "models")
         self._functions: dict[str, Traffic] = {}
         self._routes: dict[Any, tuple[Traffic, Signature]] = {}
@@ -50,10 +55,10 @@ class ModalCompute:
     async def start(self) -> None:
         """Asks Modal whether the token is right and what is deployed, and logs how that differs.
 
-        Raises ModalUnauthorized, ModalNotDeployed or ModalUnreachable.
+        Raises ModalUnauthorized, ModalNotDeployed, ModalUnreachable, or InvalidInput for wrong settings.
         """
         await _require_token()
-        for standing in await standings():
+        for standing in await standings(self._configuration):
             if standing.drift in ("changed", "missing"):
                 logger.warning("%s is %s on Modal: skyhook functions deploy", standing.name, standing.drift)
 
@@ -63,7 +68,14 @@ class ModalCompute:
         for traffic in self._functions.values():
             await traffic.connections.close()
 
-    async def call(self, method: Callable[[F, A], R], argument: A, *, timeout_s: float | None = None) -> R:
+    async def call(
+        self,
+        method: Callable[[F, A], R],
+        argument: A,
+        *,
+        timeout_s: float | None = None,
+        expenses: Expenses | None = None,
+    ) -> R:
         """Runs the method once and returns its result. Cancelling the call drops the result."""
         traffic, signature = self._routes.get(method) or self._route(method)
         if signature.streams:
@@ -73,10 +85,19 @@ class ModalCompute:
         with traffic.interactive(len(encoded)):
             async with traffic.connections.handle() as handle:
                 reply = await handle.call.remote.aio(signature.method, encoded, limit_s)
-        return cast(R, self._result(traffic, signature, reply))
+        run = Run(traffic.spec, self._prices, expenses)
+        try:
+            return cast(R, next(self._values(traffic, signature, reply, run)))
+        finally:
+            run.tell()
 
     async def stream(
-        self, method: Callable[[F, A], Iterator[R]], argument: A, *, timeout_s: float | None = None
+        self,
+        method: Callable[[F, A], Iterator[R]],
+        argument: A,
+        *,
+        timeout_s: float | None = None,
+        expenses: Expenses | None = None,
     ) -> AsyncGenerator[R, None]:
         """Runs the generator method and yields what it yields. Closing the stream closes the generator."""
         traffic, signature = self._routes.get(method) or self._route(method)
@@ -84,6 +105,7 @@ class ModalCompute:
             raise TypeError(f"{signature.method} returns one result; use `call`")
         encoded = self._encode(signature, argument)
         limit_s = _limit_s(traffic.spec, timeout_s)
+        run = Run(traffic.spec, self._prices, expenses)
         call_id, has_ended = "", False
         with traffic.interactive(len(encoded)):
             async with traffic.connections.handle() as handle:
@@ -94,13 +116,14 @@ class ModalCompute:
                             call_id = reply.decode()
                             traffic.passed()
                             continue
-                        for value in self._values(traffic, signature, reply):
+                        for value in self._values(traffic, signature, reply, run):
                             yield value
                     has_ended = True
                 except Exception:
                     has_ended = True
                     raise
                 finally:
+                    run.tell()
                     if not has_ended:
                         self._abandon(replies, call_id)
 
@@ -121,23 +144,27 @@ class ModalCompute:
         except Exception as error:
             raise translated(error, "A call") from error
 
-    async def collect(self, call_id: str, method: Callable[[F, A], Any]) -> AsyncGenerator[Any, None]:
+    async def collect(
+        self, call_id: str, method: Callable[[F, A], Any], *, expenses: Expenses | None = None
+    ) -> AsyncGenerator[Any, None]:
         """Waits for a spawned call and yields what it yielded, or the one result; raises its error."""
         traffic, signature = self._routes.get(method) or self._route(method)
         result = asyncio.ensure_future(self._result_of(call_id))
+        run = Run(traffic.spec, self._prices, expenses)
         try:
             with traffic.collecting():
                 if signature.tells:
                     async with aclosing(self._events.read(call_id, result)) as events:
                         async for event in events:
-                            for value in self._values(traffic, signature, event):
+                            for value in self._values(traffic, signature, event, run):
                                 yield value
                 replies = await result
+            for reply in replies:
+                for value in self._values(traffic, signature, reply, run):
+                    yield value
         finally:
             result.cancel()
-        for reply in replies:
-            for value in self._values(traffic, signature, reply):
-                yield value
+            run.tell()
 
     async def cancel(self, token: str, call_id: str | None) -> None:
         """Stops what was begun with a token: its call does not begin any more, or is ended."""
@@ -186,9 +213,11 @@ class ModalCompute:
                 f"The argument cannot be sent to the function: {error}."
             ) from None
 
-    def _values(self, traffic: Traffic, signature: Signature, reply: bytes) -> Iterator[Any]:
+    def _values(self, traffic: Traffic, signature: Signature, reply: bytes, run: Run) -> Iterator[Any]:
         """What a reply brings: a value, nothing where it is the end, or its error."""
-        match protocol.reply_decoder.decode(reply):
+        message = protocol.reply_decoder.decode(reply)
+        run.hear(getattr(message, "ran", None))
+        match message:
             case protocol.RawChunk() | protocol.RawResult() as brought:
                 try:
                     yield signature.result.decode(brought.value)
@@ -197,9 +226,6 @@ class ModalCompute:
                     raise _logged(traffic.spec, cause) from None
             case protocol.Failed() as failed:
                 raise _error(traffic.spec, failed)
-
-    def _result(self, traffic: Traffic, signature: Signature, reply: bytes) -> Any:
-        return next(self._values(traffic, signature, reply))
 
     def _abandon(self, replies: Any, call_id: str) -> None:
         """Nobody reads the stream any more: its call is cancelled, once its id has come."""

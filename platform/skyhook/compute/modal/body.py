@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
+import subprocess
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -15,6 +18,8 @@ from skyhook.compute import protocol
 from skyhook.compute.bodies import failure, load
 from skyhook.compute.checkpoints import placed
 from skyhook.compute.modal import mounts
+from skyhook.compute.modal.naming import GPU
+from skyhook.compute.modal.shares import Share, Shares
 from skyhook.compute.modal.weights import place
 from skyhook.compute.protocol import Failed
 from skyhook.compute.running import Running, Stopped
@@ -35,6 +40,7 @@ class Body:
         """Loads the function. Raises whatever its `load` raises."""
         self._instance = load(name)
         concurrency = spec_of(type(self._instance)).concurrency
+        self._shares = Shares(_gpu())
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="call")
 
     async def call(self, method: str, argument: bytes, timeout_s: float | None) -> bytes:
@@ -90,15 +96,18 @@ class Body:
         self, running: Running, method: str, argument: bytes, send: Callable[[bytes, bool, bool], None]
     ) -> None:
         """Runs the body in this thread and sends what comes of it."""
+        share = self._shares.begin()
         try:
             last = self._answer(
-                running, method, argument, lambda reply, is_transient: send(reply, is_transient, False)
+                running, share, method, argument, lambda reply, is_transient: send(reply, is_transient, False)
             )
         except Stopped:
-            last = protocol.encode(Failed(_CALL, "stopped", ""))
+            last = protocol.encode(Failed(_CALL, "stopped", "", ran=self._shares.so_far(share)))
+        finally:
+            self._shares.end(share)
         send(last, False, True)
 
-    def _answer(self, running: Running, name: str, encoded: bytes, send: Send) -> bytes:
+    def _answer(self, running: Running, share: Share, name: str, encoded: bytes, send: Send) -> bytes:
         try:
             method = getattr(type(self._instance), name)
             signature = signature_of(method)
@@ -112,31 +121,45 @@ class Body:
                 value = method(self._instance, argument)
             if signature.streams:
                 folders = [Path(getattr(argument, field)) for field in signature.checkpoints]
-                _send_all(running, mounts.kept(value, folders), send)
-                return protocol.encode(protocol.End(_CALL))
-            return protocol.encode(protocol.Result(_CALL, value))
+                self._send_all(running, share, mounts.kept(value, folders), send)
+                return protocol.encode(protocol.End(_CALL, self._shares.so_far(share)))
+            return protocol.encode(protocol.Result(_CALL, value, self._shares.so_far(share)))
         except Stopped:
             raise
         except BaseException as error:  # a body may raise anything, SystemExit too
-            return protocol.encode(failure(_CALL, error))
+            failed = failure(_CALL, error)
+            failed.ran = self._shares.so_far(share)
+            return protocol.encode(failed)
+
+    def _send_all(self, running: Running, share: Share, items: Iterator[Any], send: Send) -> None:
+        """Sends what the generator yields for as long as somebody takes it, then closes the generator."""
+        try:
+            while True:
+                with running:
+                    item = next(items, _END)
+                if item is _END:
+                    return
+                chunk = protocol.encode(protocol.Chunk(_CALL, item, self._shares.so_far(share)))
+                if not running.take_credit(len(chunk)):
+                    return
+                send(chunk, isinstance(item, Transient))
+        finally:
+            close = getattr(items, "close", None)
+            if close is not None:
+                close()
 
 
-def _send_all(running: Running, items: Iterator[Any], send: Send) -> None:
-    """Sends what the generator yields for as long as somebody takes it, then closes the generator."""
-    try:
-        while True:
-            with running:
-                item = next(items, _END)
-            if item is _END:
-                return
-            chunk = protocol.encode(protocol.Chunk(_CALL, item))
-            if not running.take_credit(len(chunk)):
-                return
-            send(chunk, isinstance(item, Transient))
-    finally:
-        close = getattr(items, "close", None)
-        if close is not None:
-            close()
+def _gpu() -> str:
+    """The GPU of this container, as it is priced: which of several it is, its driver tells."""
+    wanted = os.environ.get(GPU, "")
+    if "," not in wanted and wanted.partition(":")[0].lower() != "any":
+        return wanted
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return wanted  # which has no price
+    asked = [program, "--query-gpu=name", "--format=csv,noheader"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.splitlines()  # noqa: S603
+    return f"{told[0].strip()}:{len(told)}" if told else wanted
 
 
 def _is_stream(function: type, method: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -13,8 +13,9 @@ import msgspec
 from modal.types import FileEntryType
 
 from skyhook.compute.checkpoints import REACHED
-from skyhook.compute.modal.naming import CHECKPOINT_VOLUME, VOLUME
+from skyhook.compute.modal.naming import CHECKPOINT_VOLUME
 from skyhook.compute.modal.translation import translated
+from skyhook.compute.modal.volume import upload
 from skyhook.function import Progress
 
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EEXIST)
@@ -42,13 +43,9 @@ class VolumeCheckpoints:
                 with _made(folder / Path(name).relative_to(path)) as stream:
                     await volume.read_file_into_fileobj.aio(name, stream)
 
-    async def deliver(self, folder: Path) -> None:
+    async def deliver(self, folder: Path, tell: Callable[[str], None]) -> None:
         """Uploads a folder of weights to the volume that every container has, under its own name."""
-        async with (
-            _volume(VOLUME) as volume,
-            volume.batch_upload.aio(force=True) as batch,
-        ):
-            batch.put_directory(folder, f"/{folder.name}")
+        await upload(folder, "", tell)
 
     async def remove(self, checkpoints: str) -> None:
         """Deletes checkpoints, if there are any."""

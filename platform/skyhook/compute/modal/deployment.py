@@ -11,7 +11,9 @@ import modal
 from skyhook.compute.modal.errors import ModalNotDeployed
 from skyhook.compute.modal.installed import fingerprint, installed_functions
 from skyhook.compute.modal.naming import APP, class_name
+from skyhook.compute.modal.settings import FunctionSettings, read_settings
 from skyhook.compute.modal.translation import translated
+from skyhook.configuration import Configuration
 from skyhook.function import FunctionSpec, spec_of
 
 Drift = Literal["deployed", "changed", "missing", "removed"]
@@ -26,19 +28,26 @@ class Standing:
     drift: Drift
     """`changed`: another version than the installed one is deployed; `removed`: only there."""
     spec: FunctionSpec | None
+    gpus: tuple[str, ...] = ()
+    """Those that it is to run on, the best one first."""
 
 
-async def deploy() -> list[Standing]:
-    """Deploys every installed function, and takes away what is not installed. Raises the backend's errors."""
+async def deploy(configuration: Configuration) -> list[Standing]:
+    """Deploys every installed function, and takes away what is not installed.
+
+    Raises the backend's errors, and InvalidInput for wrong settings.
+    """
+    specs = [spec_of(one) for one in installed_functions()]
+    settings = read_settings(configuration, specs)
     from skyhook.compute.modal.app import app
 
     try:
         await app.deploy.aio(name=APP)
         deployed = await modal.App.lookup.aio(APP)
-        await deployed.set_tags.aio(_fingerprints([spec_of(one) for one in installed_functions()]))
+        await deployed.set_tags.aio(_fingerprints(specs, settings))
     except Exception as error:
         raise translated(error, f"The app {APP!r}") from error
-    return await standings()
+    return await standings(configuration)
 
 
 async def is_deployed() -> bool:
@@ -50,9 +59,13 @@ async def is_deployed() -> bool:
     return True
 
 
-async def standings() -> list[Standing]:
-    """How each function stands: the installed ones first. Raises the backend's errors."""
-    return compare([spec_of(one) for one in installed_functions()], await deployed_fingerprints())
+async def standings(configuration: Configuration) -> list[Standing]:
+    """How each function stands: the installed ones first.
+
+    Raises the backend's errors, and InvalidInput for wrong settings.
+    """
+    specs = [spec_of(one) for one in installed_functions()]
+    return compare(specs, read_settings(configuration, specs), await deployed_fingerprints())
 
 
 async def deployed_fingerprints() -> Mapping[str, str]:
@@ -65,16 +78,20 @@ async def deployed_fingerprints() -> Mapping[str, str]:
     return tags
 
 
-def compare(installed: Sequence[FunctionSpec], deployed: Mapping[str, str]) -> list[Standing]:
-    """How installed functions stand to what is deployed."""
-    wanted = _fingerprints(installed)
+def compare(
+    installed: Sequence[FunctionSpec], settings: Mapping[str, FunctionSettings], deployed: Mapping[str, str]
+) -> list[Standing]:
+    """How installed functions, with their settings, stand to what is deployed."""
+    wanted = _fingerprints(installed, settings)
     found = []
     for spec in installed:
         name = class_name(spec.name)
         drift: Drift = "deployed" if deployed.get(name) == wanted[name] else "changed"
-        found.append(Standing(spec.name, drift if name in deployed else "missing", spec))
+        gpus = settings.get(spec.name, FunctionSettings()).gpus(spec)
+        found.append(Standing(spec.name, drift if name in deployed else "missing", spec, gpus))
     return found + [Standing(name, "removed", None) for name in sorted(deployed.keys() - wanted.keys())]
 
 
-def _fingerprints(specs: Sequence[FunctionSpec]) -> dict[str, str]:
-    return {class_name(spec.name): fingerprint(spec) for spec in specs}
+def _fingerprints(specs: Sequence[FunctionSpec], settings: Mapping[str, FunctionSettings]) -> dict[str, str]:
+    usual = FunctionSettings()
+    return {class_name(spec.name): fingerprint(spec, settings.get(spec.name, usual)) for spec in specs}

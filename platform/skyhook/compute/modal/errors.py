@@ -52,3 +52,11 @@ class WeightsNotOnModal(SkyhookError):
 
     code = "MODAL_WEIGHTS_MISSING"
     status = 503
+
+
+class WeightsNotUploaded(SkyhookError):
+    """The model's weights did not come to Modal whole."""
+
+    code = "MODAL_UPLOAD_FAILED"
+    status = 503
+    retryable = True

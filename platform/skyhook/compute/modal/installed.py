@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from skyhook.compute.modal.settings import FunctionSettings
 from skyhook.function import FunctionSpec, spec_of
 
 SHARED = ("errors.py", "function.py", "network.py", "compute")
@@ -24,9 +25,9 @@ def installed_functions() -> list[type]:
     return [found[name] for name in sorted(found)]
 
 
-def fingerprint(spec: FunctionSpec) -> str:
-    """Sixteen digits that change with the function's mark, the code in its image, and Modal's version."""
-    known = hashlib.sha256(msgspec.json.encode(spec))
+def fingerprint(spec: FunctionSpec, settings: FunctionSettings) -> str:
+    """Sixteen digits that change with a function's mark, settings and image's code, and Modal's version."""
+    known = hashlib.sha256(msgspec.json.encode((spec, settings)))
     known.update(metadata.version("modal").encode())
     known.update(_code_of(package_folder(spec.name.partition(".")[0].partition(":")[0])))
     core = package_folder("skyhook")

@@ -1,0 +1,92 @@
+"""What an operator asks of Modal beside calls: logs, warm containers, prices, and what was billed."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import signal
+from collections.abc import AsyncGenerator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import modal
+
+from skyhook.compute.modal.naming import APP, class_name
+from skyhook.compute.modal.translation import translated
+from skyhook.errors import InvalidInput
+from skyhook.function import FunctionSpec
+
+STOPPED = (signal.SIGINT, signal.SIGTERM)
+
+
+async def log_of(spec: FunctionSpec | None, lines: int, *, follows: bool) -> AsyncGenerator[str, None]:
+    """The last lines that containers of a function, or of all, have printed; then those that come.
+
+    Raises the backend's errors.
+    """
+    what = f"The app {APP!r}" if spec is None else spec.name
+    try:
+        source: Any = await modal.App.lookup.aio(APP) if spec is None else _any_method(spec)
+        async for entry in source.logs.tail.aio(lines):
+            yield entry.message
+        if follows:
+            async for entry in source.logs.stream.aio():
+                yield entry.message
+    except Exception as error:
+        raise translated(error, what) from error
+
+
+async def keep_warm(spec: FunctionSpec, containers: int, most: int | None) -> None:
+    """Keeps so many containers of a function until it is deployed again or this is asked anew.
+
+    `most` is how many it may have at all. Raises InvalidInput and the backend's errors.
+    """
+    most = 1 if spec.stateful else most
+    if most is not None and containers > most:
+        raise InvalidInput(f"{spec.name} has {most} containers at most.", field="containers")
+    try:
+        method: Any = _any_method(spec)
+        await method.autoscaler.update.aio(min_containers=containers)
+    except Exception as error:
+        raise translated(error, spec.name) from error
+
+
+async def until_stopped(seconds: float) -> None:
+    """Waits so long, or until the process is told to end."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in STOPPED:
+        loop.add_signal_handler(number, stopped.set)
+    try:
+        async with asyncio.timeout(seconds):
+            await stopped.wait()
+    except TimeoutError:
+        pass
+    finally:
+        for number in STOPPED:
+            loop.remove_signal_handler(number)
+
+
+async def billing_rates() -> Mapping[str, Decimal]:
+    """What Modal charges the workspace for an hour, by its own names. Raises the backend's errors."""
+    try:
+        billing: Any = modal.Workspace.from_context().billing
+        return dict(await billing.rates.aio())
+    except Exception as error:
+        raise translated(error, "Modal's prices") from error
+
+
+async def billed(since: datetime.datetime, until: datetime.datetime) -> int:
+    """What Modal has billed for the app in whole days, in nano-dollars. Raises the backend's errors."""
+    try:
+        app = await modal.App.lookup.aio(APP)
+        billing: Any = modal.Workspace.from_context().billing
+        items = await billing.report.aio(start=since, end=until)
+    except Exception as error:
+        raise translated(error, "Modal's bill") from error
+    return round(sum((item.cost for item in items if item.object_id == app.app_id), Decimal()) * 10**9)
+
+
+def _any_method(spec: FunctionSpec) -> Any:
+    """All methods of a class are one function on Modal."""
+    return modal.Cls.from_name(APP, class_name(spec.name))().call
