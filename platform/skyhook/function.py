@@ -14,8 +14,16 @@ from msgspec import Meta, Struct
 from skyhook.network import may_connect
 
 __all__ = [
+    "CANDIDATE",
+    "CheckpointFolder",
+    "Compared",
+    "Evaluated",
     "FunctionError",
     "FunctionSpec",
+    "Progress",
+    "Score",
+    "TrainingEvent",
+    "TrainingRequest",
     "Transient",
     "WeightsFolder",
     "function",
@@ -30,6 +38,12 @@ WEIGHTS = {"skyhook": "weights"}
 WeightsFolder: TypeAlias = Annotated[str, Meta(extra=WEIGHTS)]
 """The path of a model's weights, as the catalogue has it. A field of an argument that has this type names,
 inside the body, the folder where the weights are on the machine that runs it."""
+CHECKPOINTS = {"skyhook": "checkpoints"}
+CheckpointFolder: TypeAlias = Annotated[str, Meta(extra=CHECKPOINTS)]
+"""A name for what a long call writes down to go on from. A field of an argument that has this type names,
+inside the body, a folder that is there, and in which later calls of the same name find what this one kept."""
+CANDIDATE = "candidate"
+"""The folder in a training's checkpoints where the weights lie that were evaluated."""
 
 
 class Transient(Struct, frozen=True):
@@ -130,3 +144,56 @@ def spec_of(marked: Any) -> FunctionSpec:
     if not isinstance(spec, FunctionSpec):
         raise TypeError(f"{marked!r} is not marked with skyhook.function.function")
     return spec
+
+
+class TrainingRequest(Struct, frozen=True, kw_only=True):
+    """What a training is asked for: the argument of the method that a plugin's `Training` names."""
+
+    checkpoints: CheckpointFolder
+    """Where to go on from what an earlier call kept there, if it kept something."""
+    published: WeightsFolder | None = None
+    """The weights of the model as it is now, to compare with; None where there are none yet."""
+    steps: int | None = None
+    """How long to train, in steps from the start; None for what the training thinks right."""
+
+
+class Progress(Transient, frozen=True, kw_only=True, tag=True):
+    """How far a training has come."""
+
+    step: int
+    """It never falls while a run goes on, whatever parts the training has."""
+    steps: int
+    loss: float
+    tokens_per_s: float
+    """Of what it learns from, per second: tokens, or samples where there are none."""
+    is_saved: bool = False
+    """Whether a checkpoint of this step is in the folder; what is kept there before this is yielded stays."""
+
+
+class Compared(Struct, frozen=True):
+    """How many of the same cases went otherwise with the published weights."""
+
+    gained: int
+    """Right now, and wrong before."""
+    lost: int
+    """Wrong now, and right before."""
+
+
+class Score(Struct, frozen=True, kw_only=True):
+    """What came of one kind of held-out cases."""
+
+    name: str
+    right: int
+    cases: int
+    compared: Compared | None = None
+    """None where there are no published weights."""
+
+
+class Evaluated(Struct, frozen=True, tag=True):
+    """The end of a training: its weights are in the checkpoints' folder `CANDIDATE`, and this they reach."""
+
+    scores: list[Score]
+
+
+TrainingEvent: TypeAlias = Progress | Evaluated
+"""What the method of a training yields; the last one is `Evaluated`."""

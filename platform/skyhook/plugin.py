@@ -32,6 +32,7 @@ from skyhook.plugins.configuring import plugin_settings
 from skyhook.plugins.manifest import (
     API,
     AskSpec,
+    Bar,
     Example,
     JobSpec,
     Meter,
@@ -39,6 +40,7 @@ from skyhook.plugins.manifest import (
     Operation,
     Plugin,
     Scope,
+    Training,
     WebSocketRoute,
 )
 from skyhook.plugins.settings import SECRET
@@ -58,6 +60,7 @@ __all__ = [
     "AskSpec",
     "Asked",
     "Asks",
+    "Bar",
     "BigInt",
     "ByUuid",
     "Call",
@@ -99,6 +102,7 @@ __all__ = [
     "Scope",
     "SkyhookError",
     "StoredArtifact",
+    "Training",
     "TransferKeyReused",
     "UTCDateTime",
     "Unauthenticated",

@@ -177,8 +177,8 @@ class Services:
 
     async def seed_prices(self) -> None:
         """Adds the prices of the plugins' manifests where the price list has none."""
-        models = [model for plugin in self.plugins.loaded for model in plugin.models]
-        await self.billing.seed_prices(self.plugins.meters, models)
+        models = {model.name: model for plugin in self.plugins.loaded for model in plugin.every_model}
+        await self.billing.seed_prices(self.plugins.meters, models.values())
 
     async def close(self) -> None:
         """Ends what works in the background; every call that was served is charged first."""

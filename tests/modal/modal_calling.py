@@ -14,12 +14,13 @@ from modal_operating import Operating
 from modal_proto import api_pb2
 from modal_state import Call, State
 from modal_storing import Storing
+from modal_volumes import Volumes
 
 STREAM_S = 50.0
 """A stream of results is ended after so long; the client opens it again."""
 
 
-class Calling(Operating, Storing):
+class Calling(Volumes, Operating, Storing):
     """What a client may do."""
 
     def __init__(self, state: State, containers: Containers) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -23,13 +24,18 @@ from modal_deploying import unary
 from modal_proto import api_pb2
 from modal_state import Call, Function, State
 from modal_storing import Storing
+from modal_volumes import Mounted
 
 HEARTBEAT_S = 10.0
 INPUTS_S = 10.0
 """How long a container's question for an input may wait for one."""
 ENTRY = """
-import ctypes, runpy
+import ctypes, json, os, runpy
 ctypes.CDLL(None).prctl(1, 9)  # killed with the tests, should those be killed
+if places := json.loads(os.environ["STAND_IN_MOUNTS"]):  # it has no file system of its own to mount in
+    from skyhook.compute.modal import mounts
+    for name in ("MODELS", "CHECKPOINTS"):
+        setattr(mounts, name, places.get(getattr(mounts, name), getattr(mounts, name)))
 runpy.run_module("modal._container_entrypoint", run_name="__main__")
 """
 RESULT = api_pb2.GenericResult
@@ -46,6 +52,8 @@ class Container(Storing):
         self.result: api_pb2.GenericResult | None = None
         """How it says that it ended."""
         self.process: asyncio.subprocess.Process | None = None
+        self.mounts: dict[str, Mounted] = {}
+        """Its copies of volumes, by their ids."""
         self.id = state.new_id("ta")
         self._cancelled: asyncio.Queue[str] = asyncio.Queue()
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -123,6 +131,25 @@ class Container(Storing):
         self.result = request.result
         return Empty()
 
+    @unary
+    async def VolumeCommit(self, request: api_pb2.VolumeCommitRequest) -> Message:
+        self.mounts[request.volume_id].commit()
+        return api_pb2.VolumeCommitResponse(skip_reload=True)
+
+    @unary
+    async def VolumeReload(self, request: api_pb2.VolumeReloadRequest) -> Message:
+        self.mounts[request.volume_id].reload()
+        return Empty()
+
+    def mount(self, folder: Path) -> dict[str, str]:
+        """Makes its copies of volumes below a folder; where each is, by where it should be."""
+        places = {}
+        for mount in self.function.definition.volume_mounts:
+            place = folder / mount.mount_path.strip("/")
+            self.mounts[mount.volume_id] = Mounted(self.state, mount.volume_id, place)
+            places[mount.mount_path] = str(place)
+        return places
+
     def _overdue(self, call: Call) -> None:
         call.fail(RESULT.GENERIC_STATUS_TIMEOUT, f"Task's current input {call.input_id} hit its timeout")
         self.kill()
@@ -198,6 +225,7 @@ class Containers:
                 "MODAL_TASK_ID": container.id,
                 "MODAL_IS_REMOTE": "1",
                 "MODAL_LOGLEVEL": "ERROR",
+                "STAND_IN_MOUNTS": json.dumps(container.mount(folder / "volumes")),
             }
             for secret_id in function.definition.secret_ids:
                 environment |= self._state.secrets[secret_id]

@@ -88,11 +88,6 @@ class Operating(Deploying):
             files[file.filename.lstrip("/")] = content[:-1] if self.state.cuts else content
         return Empty()
 
-    @unary
-    async def VolumeRemoveFile(self, request: api_pb2.VolumeRemoveFileRequest) -> Message:
-        del self.state.files[request.volume_id][request.path.lstrip("/")]
-        return Empty()
-
     async def VolumeListFiles(self, stream: Any) -> None:
         request = await stream.recv_message()
         self.authorize(stream.metadata)

@@ -135,6 +135,8 @@ class State:
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     volumes: dict[str, str] = field(default_factory=dict)
     """Their ids by their names."""
+    files: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """What is committed to each volume, by its id and the path."""
     queues: dict[str, str] = field(default_factory=dict)
     """Their ids by their names, as of dictionaries."""
     partitions: defaultdict[tuple[str, bytes], Partition] = field(
@@ -162,8 +164,6 @@ class State:
     """How many contents are taken before the disk is gone; None for all."""
     cuts: bool = False
     """Where it is set, files of volumes lose their last byte."""
-    files: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    """The files of each volume, by its id."""
     refuses: str = ""
     """Where it is set, new calls are refused for want of quota, with this text."""
     is_stopped: bool = False

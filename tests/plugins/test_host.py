@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -10,10 +11,21 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table
 
+from skyhook.function import Evaluated, TrainingEvent, TrainingRequest, function
 from skyhook.plugins.checks import check
 from skyhook.plugins.errors import PluginBroken
 from skyhook.plugins.host import GROUP, PluginHost
-from skyhook.plugins.manifest import JobSpec, Meter, Model, Operation, Plugin, Scope, WebSocketRoute
+from skyhook.plugins.manifest import (
+    Bar,
+    JobSpec,
+    Meter,
+    Model,
+    Operation,
+    Plugin,
+    Scope,
+    Training,
+    WebSocketRoute,
+)
 from skyhook.plugins.websocket import WebSocket
 
 
@@ -31,6 +43,20 @@ GOOD = Plugin(
     scopes=(Scope("weather:read", "Read the weather"),),
     routes=(ROUTE,),
 )
+
+
+@function()
+class Learner:
+    def train(self, request: TrainingRequest) -> Iterator[TrainingEvent]:
+        yield Evaluated([])
+
+    def guess(self, request: TrainingRequest) -> Evaluated:
+        return Evaluated([])
+
+
+RAIN = Model("rain", "Rain", "skyhook:weights/rain", "small")
+TRAINING = Training(RAIN, Learner.train, (Bar("dry", 0.5),))
+LEARNING = replace(GOOD, functions=(Learner,), trainings=(TRAINING,))
 
 
 def entry(name: str, module: str) -> EntryPoint:
@@ -112,12 +138,31 @@ def test_the_second_plugin_of_one_name_is_refused(modules: Path) -> None:
         (replace(GOOD, routes=(replace(ROUTE, path="watch"),)), "must begin with '/'"),
         (replace(GOOD, routes=(replace(ROUTE, path="/../watch"),)), "must be a path of"),
         (replace(GOOD, routes=(replace(ROUTE, scope="chat:complete"),)), "which it doesn't declare"),
+        (
+            replace(GOOD, trainings=(TRAINING,)),
+            "Learner.train, which trains rain, is of none of its functions",
+        ),
+        (replace(GOOD, trainings=(replace(TRAINING, train=print),)), "is of none of its functions"),
+        (replace(LEARNING, trainings=(TRAINING, TRAINING)), "'rain' is declared twice"),
+        (replace(LEARNING, trainings=(replace(TRAINING, gate=()),)), "needs bars"),
+        (replace(LEARNING, trainings=(replace(TRAINING, gate=(Bar("dry", 2.0),)),)), "at most 1"),
+        (
+            replace(LEARNING, trainings=(replace(TRAINING, train=Learner.guess),)),
+            "must take a TrainingRequest",
+        ),
+        (replace(LEARNING, models=(replace(RAIN, title="Snow"),)), "describe rain differently"),
     ],
 )
 def test_a_manifest_that_does_not_hold_together_is_refused(manifest: Plugin, reason: str) -> None:
     with pytest.raises(PluginBroken) as caught:
         check(manifest)
     assert reason in caught.value.reason
+
+
+def test_a_model_can_be_trained_that_ships_or_not() -> None:
+    check(LEARNING)
+    check(replace(LEARNING, models=(RAIN,)))
+    assert replace(LEARNING, models=(RAIN,)).every_model == LEARNING.every_model == (RAIN,)
 
 
 def test_a_table_must_carry_the_plugins_name() -> None:

@@ -131,7 +131,8 @@ def test_the_list_tells_what_is_installed_what_it_brings_and_what_is_off(server:
     assert probe["state"] == "LOADED"
     assert {"name": "probeWork", "scope": "probe:answer", "isJob": True} in probe["operations"]
     assert probe["meters"] == [{"name": "probe.words", "price": "1000000"}]
-    assert probe["functions"] == [{"name": "probe_functions:Probe"}]
+    functions = [{"name": "probe_functions:Probe"}, {"name": "probe_training:LineTraining"}]
+    assert probe["functions"] == functions
     assert plugins["chat"]["enabled"] is True
     assert plugins["chat"]["models"] == [{"name": "skyhook-small"}]
 

@@ -4,7 +4,7 @@ A run writes `last.pt` into its checkpoints; the number of the pool of samples t
 a stopped run goes on about where it stopped.
 """
 
-import json
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import GenerationConfig, LlamaForCausalLM
 
-from skyhook_functions.training.machine import device, made_ahead
+from skyhook.function import Progress
+from skyhook_functions.training.machine import device, made_ahead, write_whole
 
 WARM_UP = 100  # steps
 DECAY_SHARE = 0.9  # of all steps, at the end, in which the learning rate falls to zero
@@ -100,12 +101,13 @@ def train(
     *,
     steps: int,
     checkpoints: Path,
-    compile_model: bool,
+    compile_model: bool = False,
     processes: int = 0,
-) -> None:
+) -> Iterator[Progress]:
     """Trains up to `steps`, from the last checkpoint on where there is one, on the GPU where there is one.
 
-    `processes` more of them make the pools ahead.
+    Gives how far it has come now and then, and each time that a checkpoint is written. `processes` more of
+    them make the pools ahead.
     """
     saved, where = checkpoints / "last.pt", device()
     model.to(where)
@@ -120,8 +122,14 @@ def train(
         step, first, trained_s, seen = state["step"], state["pool"], state["trained_s"], state["seen"]
     if compile_model:
         model.model.compile(dynamic=True)
-    began, total, began_seen = time.monotonic() - trained_s, torch.zeros((), device=where), seen
-    report_from = time.monotonic()
+    began, total, counted, loss_now, speed = (
+        time.monotonic() - trained_s,
+        torch.zeros((), device=where),
+        0,
+        0.0,
+        0.0,
+    )
+    reported_at, reported_seen = time.monotonic(), seen
     for number, batch in _batches(pool, first, processes):
         if step >= steps:
             break
@@ -133,20 +141,28 @@ def train(
             one.step()
             one.zero_grad()
         step, seen = step + 1, seen + batch.ids.numel()
-        total += loss.detach()
-        if step % REPORT_EVERY == 0:
-            mean = total.item() / REPORT_EVERY
-            trained_s, now = time.monotonic() - began, time.monotonic()
-            print(json.dumps({
-                "step": step, "loss": round(mean, 4), "tokens": seen, "trained_s": round(trained_s),
-                "tokens_per_s": round((seen - began_seen) / (now - report_from)),
-            }), flush=True)  # fmt: skip
-            total, began_seen, report_from = torch.zeros_like(total), seen, now
-        if step % SAVE_EVERY == 0 or step == steps:
-            torch.save({
+        total, counted = total + loss.detach(), counted + 1
+        is_report, is_saved = step % REPORT_EVERY == 0, step % SAVE_EVERY == 0 or step == steps
+        if is_report or is_saved:
+            now = time.monotonic()
+            loss_now, speed = total.item() / counted, (seen - reported_seen) / (now - reported_at)
+            total, counted, reported_at, reported_seen = torch.zeros_like(total), 0, now, seen
+        if is_saved:
+            write_whole({
                 "model": model.state_dict(), "optimizers": [one.state_dict() for one in optimizing], "step": step,
                 "pool": number, "trained_s": time.monotonic() - began, "seen": seen,
             }, saved)  # fmt: skip
+        if is_report or is_saved:
+            yield Progress(step=step, steps=steps, loss=loss_now, tokens_per_s=speed, is_saved=is_saved)
+
+
+def kept_tokenizer(file: Path, make: Callable[[], Tokenizer]) -> Tokenizer:
+    """The tokenizer in a file, which is made and written there first where there is none."""
+    if not file.exists():
+        beside = file.with_suffix(".new")
+        make().save(str(beside))
+        os.replace(beside, file)
+    return Tokenizer.from_file(str(file))
 
 
 def _batches(pool: Pool, first: int, processes: int) -> Iterator[tuple[int, Batch]]:

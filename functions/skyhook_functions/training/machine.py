@@ -1,12 +1,16 @@
 """Where a training runs: on a GPU where there is one, else on the CPU, and its samples made ahead by other processes."""
 
 import itertools
+import json
 import os
-from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch.utils.data import DataLoader, Dataset
+
+from skyhook.function import Progress
 
 T = TypeVar("T")
 
@@ -48,3 +52,18 @@ def made_ahead(make: Callable[[int], T], first: int, processes: int) -> Iterator
 
 def _as_it_is(made: T) -> T:
     return made
+
+
+def write_whole(state: dict[str, Any], file: Path) -> None:
+    """Writes a checkpoint, whole or not at all: what is killed meanwhile leaves the one before."""
+    beside = file.with_suffix(".new")
+    torch.save(state, beside)
+    os.replace(beside, file)
+
+
+def show(run: Iterable[Progress]) -> None:
+    """Runs a training and prints how far it has come, a line of JSON each time."""
+    for progress in run:
+        print(json.dumps({
+            "step": progress.step, "loss": round(progress.loss, 4), "per_s": round(progress.tokens_per_s),
+        }), flush=True)  # fmt: skip

@@ -54,3 +54,10 @@ class WeightsBusy(SkyhookError):
     code = "WEIGHTS_BUSY"
     status = 409
     retryable = True
+
+
+class ModelChanged(SkyhookError):
+    """The model that a candidate was compared with is not the published one any more."""
+
+    code = "MODEL_CHANGED"
+    status = 409

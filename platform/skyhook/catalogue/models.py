@@ -1,4 +1,4 @@
-"""The table of the models that an operator has added."""
+"""The tables of the models that an operator has added, and of the versions that were trained here."""
 
 from __future__ import annotations
 
@@ -28,3 +28,22 @@ class AddedModel(Base):
     tier: Mapped[str] = mapped_column(String(20))
     context_tokens: Mapped[int] = mapped_column()
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class TrainedVersion(Base):
+    """Weights of a model that were trained here, passed its gate and were published.
+
+    Of a model's versions that are not withdrawn the latest one is called by the model's name.
+    """
+
+    __tablename__ = "catalogue_versions"
+    __table_args__ = (CheckConstraint("version >= 1", name="version_positive"),)
+
+    model: Mapped[str] = mapped_column(String(100), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    location: Mapped[str] = mapped_column(String(1000))
+    """The folder of the weights."""
+    scores: Mapped[bytes] = mapped_column()
+    """JSON: the list of `skyhook.function.Score`s that it was published with."""
+    published_at: Mapped[datetime] = mapped_column(default=now)
+    withdrawn_at: Mapped[datetime | None] = mapped_column()

@@ -5,16 +5,17 @@ from __future__ import annotations
 import importlib.resources
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sqlalchemy import delete, select
 
 from skyhook.catalogue.errors import ModelExists, ModelNotFound
 from skyhook.catalogue.models import AddedModel
+from skyhook.catalogue.versions import Versions
 from skyhook.database import Database
 from skyhook.errors import InvalidInput
-from skyhook.plugins.manifest import Plugin
+from skyhook.plugins.manifest import Model, Plugin
 
 REFRESHED_S = 5.0
 """How old the list of added models may be, in seconds."""
@@ -27,7 +28,8 @@ class CatalogueModel:
     name: str
     plugin: str
     title: str
-    source: Literal["bundled", "hub", "upstream"]
+    source: Literal["bundled", "trained", "hub", "upstream"]
+    """`trained`: the weights were trained and published here, whether or not others ship."""
     location: str
     """The folder of the weights, or the upstream's base URL."""
     tier: str
@@ -35,6 +37,8 @@ class CatalogueModel:
     description: str
     upstream_name: str | None = None
     api_key_variable: str | None = None
+    version: int | None = None
+    """Of one that was trained here."""
 
 
 class Catalogue:
@@ -44,7 +48,13 @@ class Catalogue:
         """`before_change` is awaited before a changed list is used: a new model's prices are read first."""
         self._database = database
         self._before_change = before_change
+        self.versions = Versions(database, self._forget)
+        """Those of models that were trained here."""
         self._brought: dict[str, CatalogueModel] = {}
+        self._trained: dict[str, CatalogueModel] = {}
+        """What plugins can have trained, whether it was or not; its location is that of weights that ship."""
+        self._current: dict[str, CatalogueModel] = {}
+        """The brought models and those that were trained, as they are called now."""
         self.bundled_folders: dict[str, str] = {}
         """The `package:folder` of each folder of weights that a plugin brings."""
         self._added: dict[str, CatalogueModel] = {}
@@ -54,23 +64,15 @@ class Catalogue:
         """Takes in the models of the plugins' manifests."""
         for plugin in plugins:
             for model in plugin.models:
-                folder = _bundled_folder(model.location)
-                self.bundled_folders[folder] = model.location
-                self._brought[model.name] = CatalogueModel(
-                    name=model.name,
-                    plugin=plugin.name,
-                    title=model.title,
-                    source="bundled",
-                    location=folder,
-                    tier=model.tier,
-                    context_tokens=model.context_tokens,
-                    description=model.description,
-                )
+                self._brought[model.name] = _from_manifest(plugin, model)
+                self.bundled_folders[self._brought[model.name].location] = model.location
+            for training in plugin.trainings:
+                self._trained[training.model.name] = _from_manifest(plugin, training.model)
 
     async def get(self, plugin: str, name: str) -> CatalogueModel:
         """A plugin's model by name. Raises ModelNotFound."""
         await self._refresh()
-        model = self._brought.get(name) or self._added.get(name)
+        model = self._current.get(name) or self._added.get(name)
         if model is None or model.plugin != plugin:
             names = ", ".join(other.name for other in await self.list(plugin))
             raise ModelNotFound(
@@ -83,12 +85,17 @@ class Catalogue:
     async def list(self, plugin: str | None = None) -> list[CatalogueModel]:
         """The models of a plugin, or of all, bundled ones first."""
         await self._refresh()
-        every = [*self._brought.values(), *self._added.values()]
+        every = [*self._current.values(), *self._added.values()]
         return [model for model in every if plugin in (None, model.plugin)]
 
+    async def current(self, name: str) -> CatalogueModel | None:
+        """The model that a training makes, as it is called now; None where it cannot be called yet."""
+        await self._refresh()
+        return self._current.get(name)
+
     async def require_free(self, name: str) -> None:
-        """Raises ModelExists where a model has the name."""
-        if any(name == other.name for other in await self.list()):
+        """Raises ModelExists where a model has the name, or a plugin can have one trained of that name."""
+        if name in self._trained or any(name == other.name for other in await self.list()):
             raise ModelExists(f"There is a model {name!r} already; remove it first.", field="name")
 
     async def add(self, model: CatalogueModel) -> None:
@@ -109,7 +116,7 @@ class Catalogue:
                     context_tokens=model.context_tokens,
                 )
             )
-        self._read_at = float("-inf")
+        self._forget()
 
     async def remove(self, name: str) -> None:
         """Takes an added model out; its weights stay. Raises ModelNotFound."""
@@ -119,6 +126,10 @@ class Catalogue:
             )
             if removed.first() is None:
                 raise ModelNotFound(f"No operator has added a model {name!r}.", field="name")
+        self._forget()
+
+    def _forget(self) -> None:
+        """What was read does not hold any more."""
         self._read_at = float("-inf")
 
     async def _refresh(self) -> None:
@@ -127,10 +138,28 @@ class Catalogue:
         async with self._database.read() as session:
             rows = (await session.scalars(select(AddedModel).order_by(AddedModel.name))).all()
         added = {row.name: _from_row(row) for row in rows}
-        if added != self._added:
+        current = self._brought | {
+            name: replace(self._trained[name], source="trained", location=one.location, version=one.version)
+            for name, one in (await self.versions.current()).items()
+            if name in self._trained
+        }
+        if (added, current) != (self._added, self._current):
             await self._before_change()
-        self._added = added
+        self._added, self._current = added, current
         self._read_at = time.monotonic()
+
+
+def _from_manifest(plugin: Plugin, model: Model) -> CatalogueModel:
+    return CatalogueModel(
+        name=model.name,
+        plugin=plugin.name,
+        title=model.title,
+        source="bundled",
+        location=_bundled_folder(model.location),
+        tier=model.tier,
+        context_tokens=model.context_tokens,
+        description=model.description,
+    )
 
 
 def _from_row(row: AddedModel) -> CatalogueModel:

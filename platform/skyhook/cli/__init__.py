@@ -19,6 +19,7 @@ from skyhook.cli import (
     prices,
     schema,
     server,
+    train,
     users,
 )
 from skyhook.cli.plugin_commands import CommandsOfPlugins
@@ -35,6 +36,7 @@ main.add_command(server.init)
 main.add_command(server.serve)
 main.add_command(server.migrate)
 main.add_command(models.models)
+main.add_command(train.train)
 main.add_command(functions.functions)
 main.add_command(plugins.plugins)
 main.add_command(artifacts.artifacts)

@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
+import msgspec
 
+from skyhook.catalogue.models import TrainedVersion
 from skyhook.catalogue.pull import RECORD, remove_weights, weights_folder
 from skyhook.catalogue.pull import pull as pull_weights
 from skyhook.catalogue.service import CatalogueModel
 from skyhook.cli.run import configuration, errors_as_sentences, run_loop, with_services
 from skyhook.compute.choice import require_modal
 from skyhook.errors import InvalidInput
+from skyhook.function import Score
 from skyhook.services import Services
+from skyhook.training.gate import share
 
 
 def _options_of_every_model(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,7 +36,7 @@ def _options_of_every_model(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group()
 def models() -> None:
-    """Models: list them, pull one from the hub, add one from a folder or an upstream server, remove one."""
+    """Models: list them; pull, add and remove one; what was trained of one, and taking that back."""
 
 
 @models.command("list")
@@ -183,6 +187,42 @@ def remove(name: str, weights: bool) -> None:
             if weights:
                 remove_weights(_models_folder(), name)
     click.echo(f"Removed {name}.")
+
+
+@models.command()
+@click.argument("name")
+def versions(name: str) -> None:
+    """List the versions of NAME that were trained and published here, the latest first, with their scores."""
+    current = with_services(lambda services: services.catalogue.current(name))
+    found = with_services(lambda services: services.catalogue.versions.of(name))
+    for one in found:
+        state = "withdrawn" if one.withdrawn_at else "current" if one.location == _location(current) else ""
+        click.echo(f"{name}@{one.version}  {one.published_at:%Y-%m-%d %H:%M} UTC  {state or 'earlier'}")
+        for score in msgspec.json.decode(one.scores, type=list[Score]):
+            click.echo(f"  {score.name}: {share(score)}")
+    if not found:
+        click.echo(f"No version of {name} was published here: skyhook train {name}")
+
+
+@models.command()
+@click.argument("name")
+def withdraw(name: str) -> None:
+    """Take the current trained version of NAME back: the one before it is called again, or what ships."""
+
+    async def work(services: Services) -> tuple[TrainedVersion, CatalogueModel | None]:
+        withdrawn = await services.catalogue.versions.withdraw(name)
+        return withdrawn, await services.catalogue.current(name)
+
+    withdrawn, left = with_services(work)
+    click.echo(f"Withdrew {name}@{withdrawn.version}; its weights stay in {withdrawn.location}.")
+    if left is None:
+        click.echo(f"{name} cannot be called any more: nothing else of it is published, and none ships.")
+    else:
+        click.echo(f"{name} is now the {left.source} model in {left.location}.")
+
+
+def _location(model: CatalogueModel | None) -> str | None:
+    return model.location if model else None
 
 
 def _copy_to_modal(name: str) -> None:

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import Any, TypeVar, cast
 
 from skyhook.compute.backend import WorkerStatus
+from skyhook.compute.checkpoints import CHECKPOINTS, placed
 from skyhook.compute.environment import Environments
 from skyhook.compute.expenses import Expenses
 from skyhook.compute.log import end_of_log, log_path
@@ -54,6 +55,7 @@ class LocalCompute:
         runner, signature = self._routes.get(method) or self._route(method)
         if signature.streams:
             raise TypeError(f"{signature.method} yields its results; use `stream`")
+        argument = placed(argument, signature.checkpoints, self._data / CHECKPOINTS)
         return cast(R, await runner.call(signature, argument, timeout_s))
 
     async def stream(
@@ -68,6 +70,7 @@ class LocalCompute:
         runner, signature = self._routes.get(method) or self._route(method)
         if not signature.streams:
             raise TypeError(f"{signature.method} returns one result; use `call`")
+        argument = placed(argument, signature.checkpoints, self._data / CHECKPOINTS)
         async with aclosing(runner.stream(signature, argument, timeout_s)) as results:
             async for result in results:
                 yield result

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from skyhook.function import WEIGHTS, Transient
+from skyhook.function import CHECKPOINTS, WEIGHTS, Transient
 
 _ITERATORS = (collections.abc.Iterator, collections.abc.Generator, collections.abc.Iterable)
 
@@ -27,6 +27,8 @@ class Signature:
     result: msgspec.msgpack.Decoder[Any]
     weights: tuple[str, ...] = ()
     """The argument's fields that are a `WeightsFolder`."""
+    checkpoints: tuple[str, ...] = ()
+    """Those that are a `CheckpointFolder`."""
     tells: bool = False
     """Whether what it yields may be `Transient`."""
 
@@ -53,7 +55,8 @@ def signature_of(method: Callable[..., Any]) -> Signature:
         streams=streams,
         argument=msgspec.msgpack.Decoder(hints[parameters[1]]),
         result=msgspec.msgpack.Decoder(result),
-        weights=_weights_of(hints[parameters[1]]),
+        weights=_fields_of(hints[parameters[1]], WEIGHTS),
+        checkpoints=_fields_of(hints[parameters[1]], CHECKPOINTS),
         tells=streams and _is_transient(result),
     )
 
@@ -65,17 +68,15 @@ def _is_transient(hint: Any) -> bool:
     return any(map(_is_transient, get_args(hint)))
 
 
-def _weights_of(argument: Any) -> tuple[str, ...]:
+def _fields_of(argument: Any, mark: dict[str, str]) -> tuple[str, ...]:
     if not (isinstance(argument, type) and issubclass(argument, msgspec.Struct)):
         return ()
     hints = get_type_hints(argument, include_extras=True)
-    return tuple(name for name in argument.__struct_fields__ if _is_weights(hints[name]))
+    return tuple(name for name in argument.__struct_fields__ if _has(hints[name], mark))
 
 
-def _is_weights(hint: Any) -> bool:
+def _has(hint: Any, mark: dict[str, str]) -> bool:
     """Also where the field may be None."""
-    if any(
-        isinstance(one, msgspec.Meta) and one.extra == WEIGHTS for one in getattr(hint, "__metadata__", ())
-    ):
+    if any(isinstance(one, msgspec.Meta) and one.extra == mark for one in getattr(hint, "__metadata__", ())):
         return True
-    return any(map(_is_weights, get_args(hint)))
+    return any(_has(one, mark) for one in get_args(hint))

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from skyhook.function import spec_of
+from skyhook.compute.signature import signature_of
+from skyhook.function import SPEC, TrainingRequest, spec_of
 from skyhook.plugins.errors import PluginBroken
 from skyhook.plugins.manifest import API, Plugin
 from skyhook.plugins.settings import settings_of
@@ -50,6 +51,7 @@ RESERVED = frozenset(
         "prices",
         "schema",
         "serve",
+        "train",
         "up",
         "users",
     }
@@ -85,6 +87,7 @@ def check(plugin: Plugin) -> None:
             spec_of(marked)
         except TypeError as error:
             raise PluginBroken(name, str(error)) from error
+    _check_trainings(plugin)
 
 
 def check_collisions(plugin: Plugin, others: Iterable[Plugin]) -> None:
@@ -92,7 +95,7 @@ def check_collisions(plugin: Plugin, others: Iterable[Plugin]) -> None:
     for other in others:
         if other.name == plugin.name:
             raise PluginBroken(plugin.name, "another plugin of this name is loaded: remove one of them")
-        taken = {model.name for model in other.models} & {model.name for model in plugin.models}
+        taken = {model.name for model in other.every_model} & {model.name for model in plugin.every_model}
         if taken:
             raise PluginBroken(plugin.name, f"its model {min(taken)} collides with one of {other.name}")
 
@@ -127,6 +130,26 @@ def _check_operations(plugin: Plugin) -> None:
                 raise PluginBroken(
                     plugin.name, f"{operation.name} uses the meter {meter!r}, which it doesn't declare"
                 )
+
+
+def _check_trainings(plugin: Plugin) -> None:
+    _require_prefix(plugin, "training", (training.model.name for training in plugin.trainings), "")
+    functions = {spec_of(marked).name for marked in plugin.functions}
+    models = {model.name: model for model in plugin.models}
+    for training in plugin.trainings:
+        name = training.model.name
+        if models.get(name, training.model) != training.model:
+            raise PluginBroken(plugin.name, f"its training and its models describe {name} differently")
+        method = getattr(training.train, "__qualname__", repr(training.train))
+        if getattr(training.train, SPEC, None) is None or spec_of(training.train).name not in functions:
+            raise PluginBroken(plugin.name, f"{method}, which trains {name}, is of none of its functions")
+        signature = signature_of(training.train)
+        if not signature.streams or signature.argument.type is not TrainingRequest:
+            reason = f"{method}, which trains {name}, must take a TrainingRequest and yield TrainingEvents"
+            raise PluginBroken(plugin.name, reason)
+        if not training.gate or not all(0 < bar.at_least <= 1 for bar in training.gate):
+            reason = f"the gate of the training of {name} needs bars, each above 0 and at most 1"
+            raise PluginBroken(plugin.name, reason)
 
 
 def _check_routes(plugin: Plugin) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import MetaData
 
 if TYPE_CHECKING:
+    from skyhook.function import TrainingEvent, TrainingRequest
     from skyhook.jobs.run import JobRun
     from skyhook.operations.asks import Ask
     from skyhook.plugins.websocket import WebSocket
@@ -94,6 +95,28 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """What one score of a training must reach before the trained weights are published."""
+
+    score: str
+    """The name of a `skyhook.function.Score`."""
+    at_least: float
+    """The share of its cases that must be right, above 0 and at most 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How a model is trained, by `skyhook train NAME`, and what it must reach."""
+
+    model: Model
+    """One of the plugin's `models`, or one whose weights do not ship: it can be called once it is trained."""
+    train: Callable[[Any, TrainingRequest], Iterator[TrainingEvent]]
+    """A method of one of the plugin's functions. Called again with the same checkpoints, it goes on."""
+    gate: tuple[Bar, ...]
+    """Beside these, no score may be worse than that of the published weights by more than chance explains."""
+
+
+@dataclass(frozen=True, slots=True)
 class WebSocketRoute:
     """An address of the plugin's own that speaks WebSocket."""
 
@@ -159,6 +182,7 @@ class Plugin:
     meters: tuple[Meter, ...] = ()
     scopes: tuple[Scope, ...] = ()
     models: tuple[Model, ...] = ()
+    trainings: tuple[Training, ...] = ()
     routes: tuple[WebSocketRoute, ...] = ()
     settings: type | None = None
     """A frozen msgspec Struct whose fields have types, defaults and descriptions: what can be set in it."""
@@ -169,3 +193,11 @@ class Plugin:
     """What can be tried in the console, the first thing first."""
     commands: str | None = None
     """`package.module:group` of a click group: `skyhook <plugin> ...`, imported when it is called."""
+
+    @property
+    def every_model(self) -> tuple[Model, ...]:
+        """The bundled models and those that can be trained, each once."""
+        bundled = {model.name for model in self.models}
+        return self.models + tuple(
+            training.model for training in self.trainings if training.model.name not in bundled
+        )

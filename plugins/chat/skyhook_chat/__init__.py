@@ -1,6 +1,6 @@
 """The chat plugin: completions, streams and conversations."""
 
-from skyhook.plugin import AskSpec, Meter, Model, Operation, Plugin, Scope
+from skyhook.plugin import AskSpec, Bar, Meter, Model, Operation, Plugin, Scope, Training
 from skyhook_chat.asked import ChatAsk, stream
 from skyhook_chat.completions import INPUT_TOKENS, OUTPUT_TOKENS, Event
 from skyhook_chat.playground import PLAYGROUND
@@ -9,6 +9,27 @@ from skyhook_chat.scopes import COMPLETE, READ, WRITE
 from skyhook_chat.tables import Base
 from skyhook_functions.chat.local import ChatModel
 from skyhook_functions.chat.upstream import UpstreamChat
+from skyhook_functions.training.chat.function import ChatTraining
+
+_SMALL = Model(
+    name="skyhook-small",
+    title="Skyhook Small",
+    location="skyhook_functions:weights/skyhook-small",
+    tier="small",
+    context_tokens=1024,
+    description="A small bundled model, trained from scratch; its model card gives its scores.",
+)
+_ADVERTISED = (
+    "knowledge",
+    "arithmetic",
+    "extraction",
+    "tools, call",
+    "tools, result",
+    "tools, none",
+    "greeting",
+)
+_PROMISED = 0.9
+"""The share of exact matches that the model card promises of what it advertises."""
 
 plugin = Plugin(
     name="chat",
@@ -26,7 +47,7 @@ plugin = Plugin(
             ask=AskSpec(ChatAsk, Event, stream),
         ),
     ),
-    functions=(ChatModel, UpstreamChat),
+    functions=(ChatModel, UpstreamChat, ChatTraining),
     meters=(
         Meter(INPUT_TOKENS, "Tokens read", "token", price=100),
         Meter(OUTPUT_TOKENS, "Tokens written", "token", price=400),
@@ -36,16 +57,8 @@ plugin = Plugin(
         Scope(READ, "Read models and conversations"),
         Scope(WRITE, "Create, continue and delete conversations"),
     ),
-    models=(
-        Model(
-            name="skyhook-small",
-            title="Skyhook Small",
-            location="skyhook_functions:weights/skyhook-small",
-            tier="small",
-            context_tokens=1024,
-            description="A small bundled model, trained from scratch; its model card gives its scores.",
-        ),
-    ),
+    models=(_SMALL,),
+    trainings=(Training(_SMALL, ChatTraining.train, tuple(Bar(score, _PROMISED) for score in _ADVERTISED)),),
     tables=Base.metadata,
     migrations="skyhook_chat:migrations",
     playground=PLAYGROUND,

@@ -37,7 +37,8 @@ class ChatModel:
     name: str = strawberry.field(description="What requests call it.")
     title: str = strawberry.field(description="What people call it.")
     source: str = strawberry.field(
-        description="bundled (ships with Skyhook), hub (weights pulled once) or upstream (another server)."
+        description="bundled (ships with Skyhook), trained (here), hub (weights pulled once) or upstream "
+        "(another server)."
     )
     tier: str = strawberry.field(description="small, medium or large.")
     context_tokens: int = strawberry.field(description="The most tokens of prompt and answer together.")

@@ -1,9 +1,10 @@
 """The imagine plugin: pictures and video, made, changed, enlarged and continued."""
 
-from skyhook.plugin import JobSpec, Meter, Model, Operation, Plugin, Scope
+from skyhook.plugin import Bar, JobSpec, Meter, Model, Operation, Plugin, Scope, Training
 from skyhook_functions.imagine.image_model import ImageModel
 from skyhook_functions.imagine.picture_tools import Pictures as PictureTools
 from skyhook_functions.imagine.video_model import VideoModel
+from skyhook_functions.training.imagine.function import ScenesTraining
 from skyhook_imagine.films import film
 from skyhook_imagine.meters import IMAGES, UPSCALES, VIDEO_SECONDS
 from skyhook_imagine.pictures import edit, generate, upscale
@@ -14,6 +15,19 @@ from skyhook_imagine.scopes import GENERATE, READ
 from skyhook_imagine.settings import ImagineSettings
 from skyhook_imagine.tables import Base
 
+_SCENES = Model(
+    name="skyhook-scenes",
+    title="Skyhook Scenes",
+    location="skyhook_functions:weights/skyhook-scenes",
+    tier="small",
+    description="Draws plain coloured shapes, trained from scratch on a CPU; see its model card.",
+)
+_GATE = (
+    Bar("colours", 0.9),
+    Bar("shapes", 0.9),
+    Bar("background, where it is said", 0.95),
+    Bar("all right", 0.85),
+)
 _FILM = JobSpec(request=Film, result=Video, run=film)
 
 plugin = Plugin(
@@ -32,7 +46,8 @@ plugin = Plugin(
         Operation("imagineExtend", GENERATE, (VIDEO_SECONDS,), _FILM),
         Operation("imagineLive", GENERATE, (IMAGES,)),
     ),
-    functions=(ImageModel, VideoModel, PictureTools),
+    functions=(ImageModel, VideoModel, PictureTools, ScenesTraining),
+    trainings=(Training(_SCENES, ScenesTraining.train, _GATE),),
     meters=(
         Meter(IMAGES, "Pictures", "picture", price=1_000_000),
         Meter(UPSCALES, "Pictures enlarged", "picture", price=500_000),
@@ -44,13 +59,7 @@ plugin = Plugin(
     ),
     settings=ImagineSettings,
     models=(
-        Model(
-            name="skyhook-scenes",
-            title="Skyhook Scenes",
-            location="skyhook_functions:weights/skyhook-scenes",
-            tier="small",
-            description="Draws plain coloured shapes, trained from scratch on a CPU; see its model card.",
-        ),
+        _SCENES,
         Model(
             name="skyhook-scenes-video",
             title="Skyhook Scenes Video",

@@ -70,7 +70,9 @@ class ImagineModel:
 
     name: str = strawberry.field(description="What requests call it.")
     title: str = strawberry.field(description="What people call it.")
-    source: str = strawberry.field(description="bundled (ships with Skyhook) or hub (weights pulled once).")
+    source: str = strawberry.field(
+        description="bundled (ships with Skyhook), trained (here) or hub (weights pulled once)."
+    )
     tier: str = strawberry.field(description="small, medium or large.")
     description: str = strawberry.field(description="What it is good for.")
     abilities: ImagineAbilities | None = strawberry.field(

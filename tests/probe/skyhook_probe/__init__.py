@@ -11,6 +11,7 @@ import msgspec
 import strawberry
 from msgspec import Meta, Struct
 from probe_functions import Order, Probe, Word
+from probe_training import LineTraining
 
 from skyhook.plugin import (
     JSON,
@@ -18,6 +19,7 @@ from skyhook.plugin import (
     Ask,
     Asked,
     AskSpec,
+    Bar,
     Call,
     Example,
     Info,
@@ -26,10 +28,12 @@ from skyhook.plugin import (
     JobRun,
     JobSpec,
     Meter,
+    Model,
     Operation,
     Plugin,
     Scope,
     SkyhookError,
+    Training,
     WebSocket,
     WebSocketRoute,
     plugin_settings,
@@ -276,7 +280,14 @@ plugin = Plugin(
         Operation("probeWords", "probe:answer", (WORDS,), ask=AskSpec(Spell, Word, spell)),
         Operation("probeWork", "probe:answer", (WORDS,), JobSpec(Task, Done, work)),
     ),
-    functions=(Probe,),
+    functions=(Probe, LineTraining),
+    trainings=(
+        Training(
+            Model("probe-line", "Line", "skyhook_probe:weights", "small"),
+            LineTraining.train,
+            (Bar("near", 0.9), Bar("sign", 0.9)),
+        ),
+    ),
     playground=PLAYGROUND,
     settings=ProbeSettings,
     meters=(Meter(WORDS, "Words", "word", price=1_000_000),),

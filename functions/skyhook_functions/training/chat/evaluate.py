@@ -7,7 +7,9 @@ fails when a task falls below what the card promises.
 import argparse
 import json
 import re
+import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,7 @@ from skyhook_functions.training.chat.data import TASKS, generator, held_out
 from skyhook_functions.training.chat.tokenizer import message_text
 from skyhook_functions.training.chat.train import WEIGHTS
 from skyhook_functions.training.chat.wording import perturb
+from skyhook_functions.training.machine import device
 
 PROMISED = 0.9  # share of exact matches of every task that the card advertises
 NOT_ADVERTISED = frozenset(
@@ -97,7 +100,7 @@ def answers(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     prompts: list[str],
-    longest: int = LONGEST_ANSWER,
+    longest: int,
 ) -> list[str]:
     """Greedy answers of at most `longest` tokens to rendered prompts, in the same order."""
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
@@ -109,7 +112,7 @@ def answers(
             return_tensors="pt",
             padding=True,
             return_token_type_ids=False,
-        )
+        ).to(model.device)
         output = model.generate(**inputs, max_new_tokens=longest, do_sample=False)
         for index, ids in zip(chosen, output[:, inputs["input_ids"].shape[1] :], strict=True):
             result[index] = str(tokenizer.decode(ids, skip_special_tokens=True))
@@ -124,19 +127,39 @@ def render_prompt(tokenizer: PreTrainedTokenizerBase, case: Case) -> str:
     )
 
 
+def answers_of(weights: Path, every: list[Case]) -> list[str]:
+    """What the model answers to each case, on the GPU where there is one."""
+    tokenizer = AutoTokenizer.from_pretrained(weights)
+    model = AutoModelForCausalLM.from_pretrained(weights, dtype=torch.float32).to(device())
+    prompts = [render_prompt(tokenizer, one) for one in every]
+    found: list[str] = answers(model, tokenizer, prompts, LONGEST_ANSWER)
+    return found
+
+
+def right_of(weights: Path, every: list[Case]) -> list[bool]:
+    """Which cases the model answers rightly."""
+    return [answer == case.wanted for case, answer in zip(every, answers_of(weights, every), strict=True)]
+
+
+def counts(every: list[Case], right: list[bool]) -> dict[str, tuple[int, int]]:
+    """Right answers and number of cases per group."""
+    result: dict[str, tuple[int, int]] = dict.fromkeys(TITLES, (0, 0))
+    for case, is_right in zip(every, right, strict=True):
+        before, total = result[case.group]
+        result[case.group] = (before + is_right, total + 1)
+    return result
+
+
 def score(weights: Path, count: int, seed: int, show: int) -> dict[str, tuple[int, int]]:
     """Right answers and number of cases per group; prints the first `show` wrong ones of each."""
-    tokenizer = AutoTokenizer.from_pretrained(weights)
-    model = AutoModelForCausalLM.from_pretrained(weights, dtype=torch.float32)
     every = list(cases(count, seed))
-    prompts = [render_prompt(tokenizer, one) for one in every]
-    result: dict[str, tuple[int, int]] = dict.fromkeys(TITLES, (0, 0))
-    for case, prompt, answer in zip(every, prompts, answers(model, tokenizer, prompts), strict=True):
-        right, total = result[case.group]
-        if answer != case.wanted and total - right < show:
-            print(f"[{case.group}] {prompt!r}\n  wanted {case.wanted!r}\n  got    {answer!r}")
-        result[case.group] = (right + (answer == case.wanted), total + 1)
-    return result
+    found = answers_of(weights, every)
+    shown: Counter[str] = Counter()
+    for case, answer in zip(every, found, strict=True):
+        if answer != case.wanted and shown[case.group] < show:
+            shown[case.group] += 1
+            print(f"[{case.group}] {case.messages!r}\n  wanted {case.wanted!r}\n  got    {answer!r}")
+    return counts(every, [answer == case.wanted for case, answer in zip(every, found, strict=True)])
 
 
 def table(scores: dict[str, tuple[int, int]]) -> str:
@@ -145,6 +168,7 @@ def table(scores: dict[str, tuple[int, int]]) -> str:
         f"| {TITLES[group]} | {'no' if group in NOT_ADVERTISED else 'yes'} "
         f"| {right / total:.1%} | {right} of {total} |"
         for group, (right, total) in scores.items()
+        if total
     ]
     return "\n".join(["| task | advertised | exact match | cases |", "|---|---|---|---|", *rows])
 
@@ -157,6 +181,12 @@ def write_card(card: Path, scores: str) -> None:
         re.sub(r"<!-- scores -->.*?<!-- end of scores -->", lambda _: new, text, flags=re.DOTALL),
         encoding="utf-8",
     )
+
+
+def with_card(weights: Path, scores: str) -> None:
+    """Gives weights that were trained the card of those that ship, with scores of their own."""
+    shutil.copyfile(WEIGHTS / "README.md", weights / "README.md")
+    write_card(weights / "README.md", scores)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from skyhook_functions.training.chat.conversation import Turn, exchange
 from skyhook_functions.training.chat.wording import keywords, perturb, synonyms
 
-FAQ = Path(__file__).parents[4] / "docs" / "faq.md"
+FAQ = Path(__file__).with_name("faq.md")  # a link to docs/faq.md, since an image has no docs
 PARAPHRASES = Path(__file__).with_name("paraphrases.md")
 KEYWORDS_SHARE = 0.1
 HOW = (

@@ -5,6 +5,7 @@ the stream is a number of conversations, hence a resumed run goes on about where
 """
 
 import argparse
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from skyhook.function import Progress
 from skyhook_functions.training.chat.data import conversation
 from skyhook_functions.training.chat.tokenizer import (
     CONTEXT,
@@ -22,14 +24,15 @@ from skyhook_functions.training.chat.tokenizer import (
     save_tokenizer,
     train_tokenizer,
 )
-from skyhook_functions.training.language import Batch, batched, export, train
-from skyhook_functions.training.machine import device, spare_processes
+from skyhook_functions.training.language import Batch, batched, export, kept_tokenizer, train
+from skyhook_functions.training.machine import device, show, spare_processes
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "skyhook-small"
 TOKENIZER_EXAMPLES = 20_000
 POOL = 37  # batches' worth of conversations that are sorted by length together, so that a batch needs little padding
 CONVERSATION = 112  # tokens of a conversation, on average
 LONGEST_ANSWER = 256  # tokens
+STEPS = 8000
 
 
 def pool(tokenizer: Tokenizer, seed: int, tokens: int, size: int, number: int) -> list[Batch]:
@@ -57,10 +60,38 @@ def blend(model: LlamaForCausalLM, earlier: LlamaForCausalLM, share: float) -> N
         value.lerp_(before.to(value.device), 1.0 - share)
 
 
+def trained_chat(
+    checkpoints: Path, out: Path, *, steps: int = STEPS, batch_tokens: int = 3072, seed: int = 1,
+    share: float | None = None, compile_model: bool = False, processes: int | None = None,
+) -> Iterator[Progress]:  # fmt: skip
+    """Trains up to so many steps, from the checkpoints on where there are some, and writes the model to `out`.
+
+    With a `share` the training begins with the shipped weights, and so much of what it learned is written.
+    """
+    torch.manual_seed(seed)
+    tokenizer_file = (checkpoints if share is None else WEIGHTS) / "tokenizer.json"
+    tokenizer = kept_tokenizer(tokenizer_file, lambda: train_tokenizer(seed, TOKENIZER_EXAMPLES))
+    model = make_model()
+    shipped = model if share is None else LlamaForCausalLM.from_pretrained(WEIGHTS, dtype=torch.float32)
+    model.load_state_dict(shipped.state_dict())
+    yield from train(
+        model,
+        partial(pool, tokenizer, seed, batch_tokens, POOL * batch_tokens // CONVERSATION),
+        steps=steps,
+        checkpoints=checkpoints,
+        compile_model=compile_model,
+        processes=spare_processes() if processes is None else processes,
+    )
+    if share is not None:
+        blend(model, shipped, share)
+    export(model, tokenizer, out, end=END, pad=PAD, longest=LONGEST_ANSWER)
+    save_tokenizer(tokenizer, out)
+
+
 def main() -> None:
     """Train, report and save."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--batch-tokens", type=int, default=3072)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
@@ -86,29 +117,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    torch.manual_seed(options.seed)
     options.checkpoints.mkdir(parents=True, exist_ok=True)
-    tokenizer_file = (WEIGHTS if options.shipped else options.checkpoints) / "tokenizer.json"
-    if not tokenizer_file.exists():
-        train_tokenizer(options.seed, TOKENIZER_EXAMPLES).save(str(tokenizer_file))
-    tokenizer = Tokenizer.from_file(str(tokenizer_file))
-    model = make_model()
-    shipped = LlamaForCausalLM.from_pretrained(WEIGHTS, dtype=torch.float32) if options.shipped else model
-    model.load_state_dict(shipped.state_dict())
-    train(
-        model,
-        partial(
-            pool, tokenizer, options.seed, options.batch_tokens, POOL * options.batch_tokens // CONVERSATION
-        ),
-        steps=options.steps,
-        checkpoints=options.checkpoints,
-        compile_model=options.compile,
-        processes=spare_processes() if options.processes is None else options.processes,
+    show(
+        trained_chat(
+            options.checkpoints,
+            options.out,
+            steps=options.steps,
+            batch_tokens=options.batch_tokens,
+            seed=options.seed,
+            share=options.share if options.shipped else None,
+            compile_model=options.compile,
+            processes=options.processes,
+        )
     )
-    if options.shipped:
-        blend(model, shipped, options.share)
-    export(model, tokenizer, options.out, end=END, pad=PAD, longest=LONGEST_ANSWER)
-    save_tokenizer(tokenizer, options.out)
 
 
 if __name__ == "__main__":

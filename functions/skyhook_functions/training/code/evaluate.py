@@ -9,6 +9,7 @@ import io
 import keyword
 import random
 import re
+import shutil
 import tokenize
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from skyhook_functions.training.code.corpus import Module, held_out, trained
 from skyhook_functions.training.code.ngram import NGram
 from skyhook_functions.training.code.tokenizer import END, prompt
 from skyhook_functions.training.code.train import WEIGHTS
+from skyhook_functions.training.machine import device
 
 BEFORE, AFTER = 1200, 400  # characters around the cursor that are seen
 LONGEST_FILL = 48  # tokens
@@ -146,7 +148,7 @@ def _is_valid(text: str) -> bool:
 def by_model(weights: Path, every: list[Case]) -> list[str]:
     """The model's answers, greedy."""
     tokenizer = AutoTokenizer.from_pretrained(weights)
-    model = AutoModelForCausalLM.from_pretrained(weights, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(weights, dtype=torch.float32).to(device())
     prompts = [prompt(*case.seen) for case in every]
     found: list[str] = answers(model, tokenizer, prompts, LONGEST_FILL)
     return found
@@ -185,6 +187,12 @@ def table(every: list[Case], ours: list[str], theirs: list[str]) -> str:
         ]
         rows.append(f"| {title} | {shares[0]:.1%} | {shares[1]:.1%} | {len(places)} |")
     return "\n".join(rows)
+
+
+def with_card(weights: Path, scores: str) -> None:
+    """Gives weights that were trained the card of those that ship, with scores of their own."""
+    shutil.copyfile(WEIGHTS / "README.md", weights / "README.md")
+    write_card(weights / "README.md", scores)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ A stopped run goes on from its last checkpoint.
 """
 
 import argparse
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from skyhook.function import Progress
 from skyhook_functions.training.code.corpus import trained
 from skyhook_functions.training.code.data import Places, encode
 from skyhook_functions.training.code.tokenizer import (
@@ -21,11 +23,12 @@ from skyhook_functions.training.code.tokenizer import (
     save_tokenizer,
     train_tokenizer,
 )
-from skyhook_functions.training.language import Batch, batched, export, train
-from skyhook_functions.training.machine import spare_processes
+from skyhook_functions.training.language import Batch, batched, export, kept_tokenizer, train
+from skyhook_functions.training.machine import show, spare_processes
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "skyhook-code"
 LONGEST_FILL = 128  # tokens
+STEPS = 2400
 POOL = 32  # batches' worth of places that are sorted by length together, so that a batch needs little padding
 PLACE = 400  # tokens of a place, on average
 
@@ -47,10 +50,33 @@ def pool(tokenizer: Tokenizer, places: Places, tokens: int, size: int, number: i
     return batched(samples, tokens, number)
 
 
+def trained_code(
+    checkpoints: Path, out: Path, *, steps: int = STEPS, batch_tokens: int = 6400, seed: int = 1,
+    compile_model: bool = False, processes: int | None = None,
+) -> Iterator[Progress]:  # fmt: skip
+    """Trains up to so many steps, from the checkpoints on where there are some, and writes the model to `out`."""
+    torch.manual_seed(seed)
+    modules = trained()
+    tokenizer_file = checkpoints / "tokenizer.json"
+    tokenizer = kept_tokenizer(tokenizer_file, lambda: train_tokenizer(module.text for module in modules))
+    places = Places(modules, seed)
+    model = make_model()
+    yield from train(
+        model,
+        partial(pool, tokenizer, places, batch_tokens, POOL * batch_tokens // PLACE),
+        steps=steps,
+        checkpoints=checkpoints,
+        compile_model=compile_model,
+        processes=spare_processes() if processes is None else processes,
+    )
+    export(model, tokenizer, out, end=END, pad=PAD, longest=LONGEST_FILL)
+    save_tokenizer(tokenizer, out)
+
+
 def main() -> None:
     """Train, report and save."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--batch-tokens", type=int, default=6400)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
@@ -66,25 +92,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
     options.checkpoints.mkdir(parents=True, exist_ok=True)
-    modules = trained()
-    tokenizer_file = options.checkpoints / "tokenizer.json"
-    if not tokenizer_file.exists():
-        train_tokenizer(module.text for module in modules).save(str(tokenizer_file))
-    tokenizer = Tokenizer.from_file(str(tokenizer_file))
-    places = Places(modules, options.seed)
-    model = make_model()
-    train(
-        model,
-        partial(pool, tokenizer, places, options.batch_tokens, POOL * options.batch_tokens // PLACE),
-        steps=options.steps,
-        checkpoints=options.checkpoints,
-        compile_model=options.compile,
-        processes=spare_processes() if options.processes is None else options.processes,
+    show(
+        trained_code(
+            options.checkpoints,
+            options.out,
+            steps=options.steps,
+            batch_tokens=options.batch_tokens,
+            seed=options.seed,
+            compile_model=options.compile,
+            processes=options.processes,
+        )
     )
-    export(model, tokenizer, options.out, end=END, pad=PAD, longest=LONGEST_FILL)
-    save_tokenizer(tokenizer, options.out)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ what is drawn. The scores are written into the model cards.
 import argparse
 import random
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -104,6 +105,27 @@ def draw_all(
         *_, last = model.images(ImageRequest(case.text, seed=case.seed, steps=steps, guidance=guidance))
         results.append(Result(case, last.images[0], judge(case.said, look(last.images[0]))))
     return results
+
+
+def drawn_by(weights: Path, every: list[Case]) -> list[Result]:
+    """What the model in a folder draws for each case."""
+    return draw_all(SmallImagine(weights), every, None, None)
+
+
+def rights(results: list[Result]) -> tuple[list[str], list[bool]]:
+    """For each row of the table and each case that counts for it, the row and whether it is right."""
+    titles, right = [], []
+    for title, (counts, is_right) in ROWS.items():
+        chosen = [one for one in results if counts(one.case.said)]
+        titles += [title.strip("*")] * len(chosen)
+        right += [is_right(one.verdict) for one in chosen]
+    return titles, right
+
+
+def with_card(weights: Path, scores: str) -> None:
+    """Gives weights that were trained the card of those that ship, with scores of their own."""
+    shutil.copyfile(WEIGHTS / IMAGE_TYPE / "README.md", weights / "README.md")
+    write_card(weights / "README.md", scores)
 
 
 def score_pictures(options: argparse.Namespace) -> str:

@@ -5,7 +5,6 @@ from its last checkpoint. Data is drawn on the fly from the seed.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 
+from skyhook.function import Progress
 from skyhook_functions.imagine.small.checkpoint import (
     IMAGE_TYPE,
     VIDEO_TYPE,
@@ -33,7 +34,7 @@ from skyhook_functions.training.imagine.optimizing import optimizers, set_rates
 from skyhook_functions.training.imagine.train_codec import sharpen, trained_codec
 from skyhook_functions.training.imagine.train_reader import trained_reader
 from skyhook_functions.training.imagine.wording import vocabulary
-from skyhook_functions.training.machine import device, made_ahead, spare_processes
+from skyhook_functions.training.machine import device, made_ahead, show, spare_processes, write_whole
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
 WARM_UP = 50  # steps
@@ -44,6 +45,7 @@ CAPTIONS_DROPPED = 0.1
 TIME_SPREAD = 1.3  # of the logit of the trained times
 LEAST_LEFT = 0.05  # of the way from noise to clean, which bounds the weight of late times in the loss
 REPORT_EVERY, SAVE_EVERY = 25, 100  # steps
+PARTS = 2  # before the network: the codec and the reader
 
 
 @dataclass(frozen=True)
@@ -157,9 +159,7 @@ class Run:
 
     def write(self) -> None:
         """Write the checkpoint, whole or not at all."""
-        beside = self.saved.with_suffix(".new")
-        torch.save(self.state(), beside)
-        beside.replace(self.saved)
+        write_whole(self.state(), self.saved)
 
     def start_from(self, weights: dict[str, Tensor]) -> None:
         """Begin with given weights."""
@@ -196,8 +196,8 @@ class Run:
         now = self.network.state_dict()
         torch._foreach_lerp_(list(self.average.values()), [now[name] for name in self.average], 1.0 - kept)
 
-    def go(self, length: Length, batch_size: int, processes: int) -> None:
-        """Train until the end, with batches made ahead by so many processes."""
+    def go(self, length: Length, batch_size: int, processes: int) -> Iterator[Progress]:
+        """Train until the end, with batches made ahead by so many processes; gives how far it has come."""
         began, reported = time.monotonic() - self.trained_s, time.monotonic()
         losses: list[float] = []
         for batch in self.batches(batch_size, processes):
@@ -208,16 +208,19 @@ class Run:
             self.update(rate(self.step, done))
             losses.append(loss.item())
             self.step, self.trained_s = self.step + 1, time.monotonic() - began
-            if self.step % REPORT_EVERY == 0:
-                now = time.monotonic()
-                print(json.dumps({
-                    "step": self.step, "flow": round(sum(losses) / len(losses), 4),
-                    "trained_s": round(self.trained_s), "step_s": round((now - reported) / len(losses), 3),
-                }), flush=True)  # fmt: skip
-                losses, reported = [], now
-            if self.step % SAVE_EVERY == 0:
+            is_saved = self.step % SAVE_EVERY == 0 or length.done(self.step, self.trained_s) >= 1.0
+            if is_saved:
                 self.write()
-        self.write()
+            if is_saved or self.step % REPORT_EVERY == 0:
+                now = time.monotonic()
+                yield Progress(
+                    step=self.step,
+                    steps=max(length.steps, self.step),
+                    loss=sum(losses) / len(losses),
+                    tokens_per_s=batch_size * len(losses) / (now - reported),
+                    is_saved=is_saved,
+                )
+                losses, reported = [], now
 
     def export(self, folder: Path) -> None:
         """Write the averaged weights as a model."""
@@ -226,6 +229,37 @@ class Run:
         network.reader = self.reader
         words, defaults = self.stream.words, self.recipe.defaults
         save(folder, self.recipe.model_type, Checkpoint(network, self.codec.cpu(), words, defaults))
+
+
+def trained_pictures(
+    checkpoints: Path,
+    out: Path,
+    *,
+    steps: int,
+    batch: int = 64,
+    seed: int = 1,
+    codec_s: float,
+    reader_steps: int,
+) -> Iterator[Progress]:
+    """Trains the model of pictures, part by part, from what is in the checkpoints on, and writes it to `out`.
+
+    A finished codec counts as a step, and so does a finished reader; the network's steps come after them.
+    """
+    torch.manual_seed(seed)
+    words, processes = Words(vocabulary()), spare_processes()
+    recipe = picture_recipe(words)
+    shape = recipe.shape
+    stream = Stream(recipe.sampler, words, shape.words, shape.frames, seed)
+    codec = trained_codec(checkpoints, seed, codec_s, processes)
+    total = steps + PARTS
+    yield Progress(step=1, steps=total, loss=0.0, tokens_per_s=0.0, is_saved=True)
+    reader = trained_reader(checkpoints, shape, stream, reader_steps, processes)
+    yield Progress(step=PARTS, steps=total, loss=0.0, tokens_per_s=0.0, is_saved=True)
+    run = Run(recipe, stream, codec, reader, checkpoints, seed)
+    run.read()
+    for progress in run.go(Length(steps, None), batch, processes):
+        yield replace(progress, step=PARTS + progress.step, steps=total)
+    run.export(out)
 
 
 def main() -> None:
@@ -290,7 +324,7 @@ def main() -> None:
     if not options.export:
         steps, batch_size = (1600, 8) if options.video else (3400, 64)
         seconds = options.minutes and 60 * options.minutes
-        run.go(Length(options.steps or steps, seconds), options.batch or batch_size, processes)
+        show(run.go(Length(options.steps or steps, seconds), options.batch or batch_size, processes))
     run.export(options.out / recipe.model_type)
 
 

@@ -16,7 +16,7 @@ from skyhook_functions.imagine.small.flow import to_tensor
 from skyhook_functions.training.imagine.batches import picture
 from skyhook_functions.training.imagine.drawing import BACKGROUNDS, COLOURS, SHAPES, SIZE, Scene, Thing, draw
 from skyhook_functions.training.imagine.films import trained_film
-from skyhook_functions.training.machine import device, made_ahead
+from skyhook_functions.training.machine import device, made_ahead, write_whole
 
 FILE = "codec.pt"
 BATCH = 32  # pictures
@@ -168,4 +168,4 @@ def trained_codec(folder: Path, seed: int, seconds: float, processes: int) -> Co
 def sharpen(codec: Codec, folder: Path, seed: int, seconds: float, processes: int) -> None:
     """Train the decoder of a finished codec further; what its cells mean stays, so networks need no training."""
     fit(codec, list(codec.decoder.parameters()), decoder_loss_of, hard_scene, seed, seconds, processes)
-    torch.save(codec.state_dict(), folder / FILE)
+    write_whole(codec.state_dict(), folder / FILE)

@@ -11,7 +11,7 @@ from skyhook_functions.imagine.small.network import Reader, Shape
 from skyhook_functions.training.imagine.batches import Stream
 from skyhook_functions.training.imagine.meaning import misread
 from skyhook_functions.training.imagine.optimizing import optimizers, set_rates
-from skyhook_functions.training.machine import device, made_ahead
+from skyhook_functions.training.machine import device, made_ahead, write_whole
 
 FILE = "reader.pt"
 BATCH = 256  # captions
@@ -49,5 +49,5 @@ def trained_reader(folder: Path, shape: Shape, stream: Stream, steps: int, proce
                 flush=True,
             )
             total = 0.0
-    torch.save(reader.cpu().state_dict(), file)
+    write_whole(reader.cpu().state_dict(), file)
     return reader

@@ -19,10 +19,10 @@ from skyhook.compute.modal.body import Body
 from skyhook.compute.modal.detached import Detached
 from skyhook.compute.modal.errors import ContainerFailed
 from skyhook.compute.modal.image import image_of
-from skyhook.compute.modal.naming import APP, FUNCTION, GPU, SNAPSHOT, VOLUME, class_name
+from skyhook.compute.modal.mounts import volumes_of
+from skyhook.compute.modal.naming import APP, FUNCTION, GPU, SNAPSHOT, class_name
 from skyhook.compute.modal.prices import RESERVED_MEMORY
 from skyhook.compute.modal.settings import FunctionSettings, read_settings
-from skyhook.compute.modal.weights import MOUNT
 from skyhook.function import FunctionSpec, spec_of
 
 MIB_PER_GIB = 1024
@@ -94,7 +94,7 @@ def build(functions: Sequence[type], settings: Mapping[str, FunctionSettings]) -
             region=wanted.regions or None,
             timeout=int(spec.timeout_s) + STOP_S,
             scaledown_window=int(min(max(spec.keep_warm_s, IDLE_S[0]), IDLE_S[1])),
-            volumes={MOUNT: modal.Volume.from_name(VOLUME, create_if_missing=True)},
+            volumes=volumes_of(function),
             enable_memory_snapshot=snapshots,
             experimental_options={"enable_gpu_snapshot": True} if wanted.gpu_snapshot else None,
         )

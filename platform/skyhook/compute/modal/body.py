@@ -9,12 +9,15 @@ import subprocess
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from skyhook.compute import protocol
 from skyhook.compute.bodies import failure, load
+from skyhook.compute.checkpoints import placed
+from skyhook.compute.modal import mounts
 from skyhook.compute.modal.naming import GPU
 from skyhook.compute.modal.shares import Share, Shares
 from skyhook.compute.modal.weights import place
@@ -113,10 +116,12 @@ class Body:
             except msgspec.MsgspecError as error:
                 return protocol.encode(Failed(_CALL, "bad_argument", "", message=str(error)))
             argument = place(argument, signature.weights)
+            argument = placed(argument, signature.checkpoints, Path(mounts.CHECKPOINTS))
             with running:
                 value = method(self._instance, argument)
             if signature.streams:
-                self._send_all(running, share, value, send)
+                folders = [Path(getattr(argument, field)) for field in signature.checkpoints]
+                self._send_all(running, share, mounts.kept(value, folders), send)
                 return protocol.encode(protocol.End(_CALL, self._shares.so_far(share)))
             return protocol.encode(protocol.Result(_CALL, value, self._shares.so_far(share)))
         except Stopped:

@@ -10,6 +10,7 @@ from skyhook.function import FunctionSpec
 
 APP = "skyhook"
 VOLUME = "skyhook-models"
+CHECKPOINT_VOLUME = "skyhook-checkpoints"
 EVENTS = "skyhook-events"
 """The queue of what detached calls tell while they run; a partition for each call, by its id."""
 CLAIMS = "skyhook-claims"

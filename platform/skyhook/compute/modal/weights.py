@@ -12,10 +12,9 @@ from typing import Any
 
 import msgspec
 
+from skyhook.compute.modal import mounts
 from skyhook.compute.modal.errors import WeightsNotOnModal
 
-MOUNT = "/models"
-"""Where a container has the volume of pulled weights."""
 _PACKAGE = "package:"
 _PULLED = "pulled:"
 
@@ -53,7 +52,7 @@ def place(argument: Any, fields: tuple[str, ...]) -> Any:
 
 def _path(name: str) -> str:
     if name.startswith(_PULLED):
-        return f"{MOUNT}/{name.removeprefix(_PULLED)}"
+        return mounts.pulled(name.removeprefix(_PULLED))
     package, _, folder = name.removeprefix(_PACKAGE).partition(":")
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
