@@ -125,7 +125,7 @@ def batched(scheduler: Scheduler, streams: int, tokens: int) -> float:
     def read() -> None:
         stream = scheduler.submit(prompt(), Sampling(tokens, temperature=0.0), "")
         while True:
-            given = stream.next_tokens(60)
+            given = stream.outbox.next_tokens(60)
             if given is None or given.finish_reason:
                 return
 
@@ -141,7 +141,7 @@ def batched(scheduler: Scheduler, streams: int, tokens: int) -> float:
 def time_to_first_token(scheduler: Scheduler, length: int) -> float:
     """Seconds from a request with so many tokens of prompt to its first token."""
     started = time.perf_counter()
-    scheduler.submit(prompt(length), Sampling(1, temperature=0.0), "").next_tokens(60)
+    scheduler.submit(prompt(length), Sampling(1, temperature=0.0), "").outbox.next_tokens(60)
     return time.perf_counter() - started
 
 
@@ -150,7 +150,7 @@ def streams_running(scheduler: Scheduler, count: int) -> Iterator[list[Stream]]:
     """So many streams that have their first token and go on."""
     streams = [scheduler.submit(prompt(), Sampling(900, temperature=0.0), "") for _ in range(count)]
     for stream in streams:
-        stream.next_tokens(60)
+        stream.outbox.next_tokens(60)
     yield streams
     for stream in streams:
         scheduler.cancel(stream)
@@ -161,8 +161,8 @@ def longest_gap(scheduler: Scheduler) -> float:
     with streams_running(scheduler, 1) as (running,):
         newcomer = scheduler.submit(prompt(900), Sampling(1, temperature=0.0), "")
         longest, before = 0.0, time.perf_counter()
-        while newcomer.outbox.empty():
-            running.next_tokens(60)
+        while newcomer.outbox.next_tokens(0) is None:
+            running.outbox.next_tokens(60)
             now = time.perf_counter()
             longest, before = max(longest, now - before), now
     return longest

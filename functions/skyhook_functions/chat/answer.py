@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from skyhook_functions.chat.messages import Delta, ToolCall
+from skyhook_functions.chat.stream import HEARTBEAT_S, Outbox
 from skyhook_functions.chat.text import Detokenizer, StopFilter
 from skyhook_functions.chat.tools import ToolCallParser
 
@@ -32,6 +33,18 @@ class Answer:
     def stopped(self) -> bool:
         """A stop string was found: the answer has ended."""
         return self._stop.stopped
+
+    def read(self, outbox: Outbox) -> Iterator[Delta]:
+        """The whole answer as its tokens come, with an empty Delta now and then while none comes."""
+        while True:
+            tokens = outbox.next_tokens(HEARTBEAT_S)
+            if tokens is None:
+                yield Delta()
+                continue
+            yield from self.feed(tokens.ids)
+            if self.stopped or tokens.finish_reason:
+                yield from self.finish(tokens.finish_reason or "stop", tokens.cached_tokens)
+                return
 
     def feed(self, tokens: Sequence[int]) -> list[Delta]:
         """What the tokens add to the answer."""

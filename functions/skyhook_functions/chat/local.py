@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from skyhook.function import function
 from skyhook_functions.chat.answer import Answer
 from skyhook_functions.chat.messages import Count, CountRequest, Delta, GenerateRequest
@@ -30,16 +28,15 @@ CACHE_BYTES = GIB // 2
 PREFIX_BYTES = GIB // 8
 """Bounds one model's prompt cache."""
 MOST_STREAMS = 64
-HEARTBEAT_S = 0.5
-"""A generator can be closed only when it has yielded: a waiting one yields an empty Delta this often."""
 
 
 class LoadedModel:
     """A checkpoint and the scheduler that serves it."""
 
     def __init__(self, folder: Path) -> None:
-        from skyhook_functions.chat.checkpoint import Checkpoint, weights_bytes
+        from skyhook_functions.chat.checkpoint import Checkpoint
         from skyhook_functions.chat.scheduler import Scheduler
+        from skyhook_functions.chat.tokenizer import weights_bytes
 
         self.weights_bytes = weights_bytes(folder)
         self.checkpoint: Checkpoint = Checkpoint(folder)
@@ -95,7 +92,7 @@ class Models:
 
     def _make_room(self, folder: Path) -> None:
         """Waits until another model fits, while streams of the others end."""
-        from skyhook_functions.chat.checkpoint import weights_bytes
+        from skyhook_functions.chat.tokenizer import weights_bytes
 
         needed = weights_bytes(folder)
         with self._changed:
@@ -139,23 +136,11 @@ class ChatModel:
         with self._models.use(request.model) as model:
             checkpoint = model.checkpoint
             prompt = checkpoint.prompt(request.messages, request.tools)
-            sampling = request.sampling
-            if sampling.fits_context:
-                left = max(1, model.scheduler.context_tokens - len(prompt))
-                sampling = replace(sampling, max_tokens=min(sampling.max_tokens, left))
-            stream = model.scheduler.submit(prompt, sampling, request.cache_salt)
+            stream = model.scheduler.submit(prompt, request.sampling, request.cache_salt)
             answer = Answer(checkpoint.decode, checkpoint.hidden, request.sampling.stop, bool(request.tools))
             try:
                 yield Delta(prompt_tokens=len(prompt))
-                while True:
-                    tokens = stream.next_tokens(HEARTBEAT_S)
-                    if tokens is None:
-                        yield Delta()
-                        continue
-                    yield from answer.feed(tokens.ids)
-                    if answer.stopped or tokens.finish_reason:
-                        yield from answer.finish(tokens.finish_reason or "stop", tokens.cached_tokens)
-                        return
+                yield from answer.read(stream.outbox)
             finally:
                 model.scheduler.cancel(stream)
 

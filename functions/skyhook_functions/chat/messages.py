@@ -67,6 +67,8 @@ class GenerateRequest(Struct, frozen=True, omit_defaults=True):
     sampling: Sampling
     cache_salt: str = ""
     """Prompt caches are shared between requests of the same salt only: give each organization its own."""
+    adapter: WeightsFolder | None = None
+    """The folder of a LoRA adapter of the model, in PEFT's format."""
 
 
 class UpstreamRequest(Struct, frozen=True, omit_defaults=True):

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from skyhook.function import FunctionError
 from skyhook_functions.chat.checkpoint import Checkpoint
+from skyhook_functions.chat.context import fit
 from skyhook_functions.chat.messages import Sampling
 from skyhook_functions.chat.prefix import PrefixCache
 from skyhook_functions.chat.sampling import Sampler, new_seed
@@ -65,12 +65,7 @@ class Scheduler:
 
     def submit(self, prompt: list[int], sampling: Sampling, salt: str) -> Stream:
         """Starts a stream. Raises CONTEXT_EXCEEDED."""
-        if len(prompt) + sampling.max_tokens > self.context_tokens:
-            raise FunctionError(
-                "CONTEXT_EXCEEDED",
-                f"The prompt has {len(prompt)} tokens and max_tokens is {sampling.max_tokens}, together "
-                f"{len(prompt) + sampling.max_tokens}: the model's context is {self.context_tokens}.",
-            )
+        sampling = fit(sampling, len(prompt), self.context_tokens)
         count = len(prompt)
         stream = Stream(list(prompt), count, sampling, new_seed(sampling.seed), salt, flushed=count)
         self._inbox.put(stream)

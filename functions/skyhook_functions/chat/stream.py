@@ -1,4 +1,4 @@
-"""One answer in the making, as the scheduler and the thread that reads it share it."""
+"""One answer in the making, as the engine and the thread that reads it share it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 from skyhook_functions.chat.messages import Sampling
+
+HEARTBEAT_S = 0.5
+"""A generator can be closed only when it has yielded: a waiting one yields an empty Delta this often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,27 @@ class Tokens:
     finish_reason: str | None = None
     """"stop" or "length" with the last tokens."""
     cached_tokens: int = 0
+
+
+class Outbox:
+    """Hands an answer's tokens from the thread that makes them to the one that reads them."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Tokens | Exception] = SimpleQueue()
+
+    def put(self, given: Tokens | Exception) -> None:
+        """Gives the reader tokens, or what ended the answer."""
+        self._queue.put(given)
+
+    def next_tokens(self, timeout: float) -> Tokens | None:
+        """The next tokens; None if there are none within `timeout` seconds. Raises what ended the answer."""
+        try:
+            given = self._queue.get(timeout=timeout)
+        except Empty:
+            return None
+        if isinstance(given, Exception):
+            raise given
+        return given
 
 
 @dataclass(slots=True, eq=False)
@@ -36,7 +60,7 @@ class Stream:
     """Tokens handed over, the prompt included."""
     finish_reason: str | None = None
     cancelled: bool = False
-    outbox: SimpleQueue[Tokens | Exception] = field(default_factory=SimpleQueue)
+    outbox: Outbox = field(default_factory=Outbox)
 
     @property
     def most_tokens(self) -> int:
@@ -52,13 +76,3 @@ class Stream:
     def left(self) -> int:
         """Tokens of the prompt that no pass has read yet."""
         return max(0, self.prompt_tokens - self.length)
-
-    def next_tokens(self, timeout: float) -> Tokens | None:
-        """The next tokens; None if there are none within `timeout` seconds. Raises what ended the stream."""
-        try:
-            given = self.outbox.get(timeout=timeout)
-        except Empty:
-            return None
-        if isinstance(given, Exception):
-            raise given
-        return given

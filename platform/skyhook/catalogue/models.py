@@ -27,6 +27,10 @@ class AddedModel(Base):
     """The environment variable that holds the upstream's key; the key itself is not stored."""
     tier: Mapped[str] = mapped_column(String(20))
     context_tokens: Mapped[int] = mapped_column()
+    engine: Mapped[str | None] = mapped_column(String(30))
+    """What runs the weights, where it is not the plugin's own way."""
+    adapter: Mapped[str | None] = mapped_column(String(1000))
+    """The folder of a LoRA adapter of the model whose weights are at `location`."""
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

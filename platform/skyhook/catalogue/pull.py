@@ -18,9 +18,10 @@ from pathlib import Path
 
 import msgspec
 
+from skyhook.catalogue.adapter import ADAPTER_CONFIG, Adapter
 from skyhook.catalogue.errors import ModelExists, ModelUnusable, WeightsBusy, WeightsNotStored
 from skyhook.catalogue.hub import Hub, HubFile, errors_as_sentences
-from skyhook.catalogue.language import CONFIG, LanguageModel
+from skyhook.catalogue.language import CONFIG, INDEX, WHOLE_WEIGHTS, LanguageModel
 from skyhook.catalogue.layouts import Layout
 from skyhook.catalogue.pipeline import MODEL_INDEX, Pipeline
 from skyhook.errors import InvalidInput
@@ -65,9 +66,15 @@ def weights_folder(models: Path, name: str) -> Path:
 
 
 def pull(
-    models: Path, name: str, repository: str, revision: str | None, tell: Callable[[str], None]
+    models: Path,
+    name: str,
+    repository: str,
+    revision: str | None,
+    tell: Callable[[str], None],
+    *,
+    is_adapter: bool = False,
 ) -> Pulled:
-    """Downloads a language model or a pipeline into a folder of `models`, unless it is there.
+    """Downloads a language model, a pipeline or an adapter into a folder of `models`, unless it is there.
 
     `tell` is given a line of progress now and then. Raises InvalidInput, ModelExists where the folder holds
     something else, ModelUnusable, HubNotFound, HubForbidden, HubUnavailable, WeightsBusy, WeightsNotStored.
@@ -76,15 +83,15 @@ def pull(
     if not REPOSITORY.fullmatch(repository):
         raise InvalidInput(f"A repository is OWNER/REPO, not {repository!r}.", field="from")
     with errors_as_sentences(repository, revision):
-        if (there := _pulled(folder, repository, revision)) is not None:
+        if (there := _pulled(folder, repository, revision, is_adapter)) is not None:
             tell(f"The weights of {repository} are in {folder} already.")
             return there
         hub = Hub(repository, revision)
         names = hub.names()
-        layout = layout_of(repository, names)
+        layout = layout_of(repository, names, is_adapter=is_adapter)
         with _alone(folder) as partial:
             # Another process may have finished since the first look.
-            if (there := _pulled(folder, repository, revision)) is not None:
+            if (there := _pulled(folder, repository, revision, is_adapter)) is not None:
                 return there
             tell(f"Pulling {repository} at {hub.commit[:12]} into {folder}.")
             pulled = _download(hub, layout, partial, folder, tell)
@@ -93,8 +100,15 @@ def pull(
     return pulled
 
 
-def layout_of(repository: str, names: Sequence[str]) -> Layout:
-    """What the files of a repository are. Raises ModelUnusable."""
+def layout_of(repository: str, names: Sequence[str], *, is_adapter: bool) -> Layout:
+    """What the files of a repository are. Raises ModelUnusable, also where it is no adapter and should be."""
+    has_adapter = ADAPTER_CONFIG in names and not {WHOLE_WEIGHTS, INDEX} & set(names)
+    if is_adapter and not has_adapter:
+        raise ModelUnusable(f"{repository} is no adapter: leave --base out if it is a whole model.")
+    if has_adapter and not is_adapter:
+        raise ModelUnusable(f"{repository} is an adapter: name the model that it is for with --base.")
+    if is_adapter:
+        return Adapter(repository, names)
     if MODEL_INDEX in names:
         return Pipeline(repository, names)
     if CONFIG in names:
@@ -125,7 +139,7 @@ def remove_weights(models: Path, name: str) -> bool:
     return True
 
 
-def _pulled(folder: Path, repository: str, revision: str | None) -> Pulled | None:
+def _pulled(folder: Path, repository: str, revision: str | None, is_adapter: bool) -> Pulled | None:
     """The weights in the folder if they are those that are asked for. Raises ModelExists for others."""
     if not folder.exists():
         return None
@@ -142,7 +156,8 @@ def _pulled(folder: Path, repository: str, revision: str | None) -> Pulled | Non
             field="name",
         )
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    return Pulled(folder, record.commit, layout_of(repository, names).context_tokens(folder))
+    layout = layout_of(repository, names, is_adapter=is_adapter)
+    return Pulled(folder, record.commit, layout.context_tokens(folder))
 
 
 def _download(hub: Hub, layout: Layout, partial: Path, folder: Path, tell: Callable[[str], None]) -> Pulled:

@@ -15,7 +15,7 @@ from skyhook.catalogue.models import AddedModel
 from skyhook.catalogue.versions import Versions
 from skyhook.database import Database
 from skyhook.errors import InvalidInput
-from skyhook.plugins.manifest import Model, Plugin
+from skyhook.plugins.manifest import Engine, Model, Plugin
 
 REFRESHED_S = 5.0
 """How old the list of added models may be, in seconds."""
@@ -39,6 +39,15 @@ class CatalogueModel:
     api_key_variable: str | None = None
     version: int | None = None
     """Of one that was trained here."""
+    engine: str | None = None
+    """One of the plugin's engines; None for its own way."""
+    adapter: str | None = None
+    """The folder of a LoRA adapter; `location` then has the weights of its base model."""
+
+    @property
+    def folder(self) -> str:
+        """Where the model's own files are."""
+        return self.adapter or self.location
 
 
 class Catalogue:
@@ -57,12 +66,14 @@ class Catalogue:
         """The brought models and those that were trained, as they are called now."""
         self.bundled_folders: dict[str, str] = {}
         """The `package:folder` of each folder of weights that a plugin brings."""
+        self._engines: dict[tuple[str, str], Engine] = {}
         self._added: dict[str, CatalogueModel] = {}
         self._read_at = float("-inf")
 
     def bring(self, plugins: Sequence[Plugin]) -> None:
         """Takes in the models of the plugins' manifests."""
         for plugin in plugins:
+            self._engines |= {(plugin.name, engine.name): engine for engine in plugin.engines}
             for model in plugin.models:
                 self._brought[model.name] = _from_manifest(plugin, model)
                 self.bundled_folders[self._brought[model.name].location] = model.location
@@ -98,11 +109,33 @@ class Catalogue:
         if name in self._trained or any(name == other.name for other in await self.list()):
             raise ModelExists(f"There is a model {name!r} already; remove it first.", field="name")
 
-    async def add(self, model: CatalogueModel) -> None:
-        """Adds a model. Raises InvalidInput, or ModelExists."""
+    def require_engine(self, plugin: str, name: str | None, *, for_adapter: bool) -> None:
+        """Raises InvalidInput where the plugin has no such engine, or it takes no adapters and has to."""
+        offered = [engine for (other, _), engine in self._engines.items() if other == plugin]
+        if name is not None and (plugin, name) not in self._engines:
+            names = ", ".join(engine.name for engine in offered) or "none beside its own"
+            raise InvalidInput(f"{plugin} has no engine {name!r}; it has {names}.", field="engine")
+        if for_adapter and (name is None or not self._engines[plugin, name].adapters):
+            names = ", ".join(engine.name for engine in offered if engine.adapters) or "none"
+            raise InvalidInput(f"An adapter needs an engine that takes it: {names}.", field="engine")
+
+    async def require_addable(self, model: CatalogueModel) -> None:
+        """Raises InvalidInput for a model that cannot be as it says, or ModelExists."""
         if model.context_tokens < 1:
             raise InvalidInput("A context has at least one token.", field="contextTokens")
+        self.require_engine(model.plugin, model.engine, for_adapter=model.adapter is not None)
         await self.require_free(model.name)
+
+    async def base(self, plugin: str, name: str) -> CatalogueModel:
+        """A model that adapters can be of. Raises ModelNotFound, or InvalidInput."""
+        model = await self.get(plugin, name)
+        if model.source == "upstream" or model.adapter is not None:
+            raise InvalidInput(f"{name!r} has no weights of its own here: name another base.", field="base")
+        return model
+
+    async def add(self, model: CatalogueModel) -> None:
+        """Adds a model. Raises InvalidInput, or ModelExists."""
+        await self.require_addable(model)
         async with self._database.write() as session:
             session.add(
                 AddedModel(
@@ -114,6 +147,8 @@ class Catalogue:
                     api_key_variable=model.api_key_variable,
                     tier=model.tier,
                     context_tokens=model.context_tokens,
+                    engine=model.engine,
+                    adapter=model.adapter,
                 )
             )
         self._forget()
@@ -174,6 +209,8 @@ def _from_row(row: AddedModel) -> CatalogueModel:
         description="",
         upstream_name=row.upstream_name,
         api_key_variable=row.api_key_variable,
+        engine=row.engine,
+        adapter=row.adapter,
     )
 
 

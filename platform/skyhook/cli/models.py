@@ -29,6 +29,8 @@ def _options_of_every_model(command: Callable[..., Any]) -> Callable[..., Any]:
             "--tier", type=click.Choice(["small", "medium", "large"]), default="medium", show_default=True
         ),
         click.option("--plugin", default="chat", show_default=True, help="The plugin that the model is for."),
+        click.option("--base", metavar="MODEL", help="It is a LoRA adapter of this model of the catalogue."),
+        click.option("--engine", help="What runs it, such as vllm; else the base's, or the plugin's own."),
     ):
         command = option(command)
     return command
@@ -43,9 +45,8 @@ def models() -> None:
 def list_models() -> None:
     """List the models of the catalogue."""
     for model in with_services(lambda services: services.catalogue.list()):
-        click.echo(
-            f"{model.name:30} {model.plugin:10} {model.source:9} {model.tier:7} {model.context_tokens}"
-        )
+        line = f"{model.name:30} {model.plugin:10} {model.source:9} {model.tier:7} {model.context_tokens}"
+        click.echo(f"{line:70} {model.engine}" if model.engine else line)
 
 
 @models.command()
@@ -68,13 +69,15 @@ def pull(
     plugin: str,
     tier: str,
     prices: tuple[str, ...],
+    base: str | None,
+    engine: str | None,
 ) -> None:
     """Download the model NAME from the Hugging Face hub and add it.
 
-    It must be a causal language model or a diffusers pipeline, with safetensors weights. NAME is what callers
-    name, or OWNER/REPO: then the model is called REPO, in lower case. Weights that are there already are not
-    downloaded again, and an interrupted pull goes on where it stopped. HF_TOKEN and HF_ENDPOINT are read from
-    the environment.
+    It must be a causal language model, a LoRA adapter of one (with --base) or a diffusers pipeline, with
+    safetensors weights. NAME is what callers name, or OWNER/REPO: then the model is called REPO, in lower
+    case. Weights that are there already are not downloaded again, and an interrupted pull goes on where it
+    stopped. HF_TOKEN and HF_ENDPOINT are read from the environment.
 
     With --to modal the weights are copied to the volume that functions on Modal have; for a model that was
     pulled before, its NAME alone is enough.
@@ -92,35 +95,45 @@ def pull(
         repository, name = name, name.rpartition("/")[2].lower()
     price_list = _prices(prices)
 
-    async def check(services: Services) -> None:
+    async def check(services: Services) -> CatalogueModel | None:
         weights_folder(services.configuration.data, name)
+        base_model = await services.catalogue.base(plugin, base) if base else None
+        services.catalogue.require_engine(
+            plugin, _engine(engine, base_model), for_adapter=base_model is not None
+        )
         await services.catalogue.require_free(name)
         if plugin not in {loaded.name for loaded in services.plugins.loaded}:
             raise InvalidInput(f"There is no plugin {plugin!r}.", field="plugin")
         if unknown := price_list.keys() - {meter.name for meter in services.plugins.meters}:
             raise InvalidInput(f"There is no meter {min(unknown)!r}.", field="price")
+        return base_model
 
-    with_services(check)  # before the long part
+    base_model = with_services(check)  # before the long part
     with errors_as_sentences():
-        pulled = pull_weights(_models_folder(), name, repository, revision, click.echo)
-        tokens = context_tokens or pulled.context_tokens
+        pulled = pull_weights(
+            _models_folder(), name, repository, revision, click.echo, is_adapter=base_model is not None
+        )
+        longest = base_model.context_tokens if base_model else pulled.context_tokens
+        tokens = context_tokens or longest
         if tokens is None:
             raise InvalidInput(
                 f"The files of {repository} name no context length: run the command again with "
                 "--context-tokens; nothing is downloaded twice."
             )
-        if pulled.context_tokens is not None and tokens > pulled.context_tokens:
-            raise InvalidInput(f"{repository} takes {pulled.context_tokens} tokens, not {tokens}.")
+        if longest is not None and tokens > longest:
+            raise InvalidInput(f"{repository} takes {longest} tokens, not {tokens}.")
     _add(
         CatalogueModel(
             name=name,
             plugin=plugin,
             title=name,
             source="hub",
-            location=str(pulled.folder),
+            location=base_model.location if base_model else str(pulled.folder),
             tier=tier,
             context_tokens=tokens,
             description="",
+            engine=_engine(engine, base_model),
+            adapter=str(pulled.folder) if base_model else None,
         ),
         price_list,
     )
@@ -134,7 +147,7 @@ def pull(
 @click.option("--upstream", help="The base URL of an OpenAI-compatible server, such as http://host:8001/v1.")
 @click.option("--upstream-name", help="The model's name there; the default is NAME.")
 @click.option("--api-key-variable", help="The environment variable that holds the upstream's key.")
-@click.option("--context-tokens", type=click.IntRange(min=1), required=True)
+@click.option("--context-tokens", type=click.IntRange(min=1), help="Needed but with --base.")
 @_options_of_every_model
 def add(
     name: str,
@@ -142,27 +155,41 @@ def add(
     upstream: str | None,
     upstream_name: str | None,
     api_key_variable: str | None,
-    context_tokens: int,
+    context_tokens: int | None,
     plugin: str,
     tier: str,
     prices: tuple[str, ...],
+    base: str | None,
+    engine: str | None,
 ) -> None:
-    """Add the model NAME: a folder with Hugging Face-format weights, or a model of an upstream server."""
+    """Add the model NAME: a folder with Hugging Face-format weights, or a model of an upstream server.
+
+    With --base the folder has a LoRA adapter in PEFT's format.
+    """
     if (folder is None) == (upstream is None):
         raise click.UsageError("Give --folder or --upstream, one of them.")
+    if upstream is not None and (base or engine):
+        raise click.UsageError("--base and --engine are for a model whose weights are here: give --folder.")
+    base_model = with_services(lambda services: services.catalogue.base(plugin, base)) if base else None
+    tokens = context_tokens or (base_model.context_tokens if base_model else None)
+    if tokens is None:
+        raise click.UsageError("Give --context-tokens.")
     source: Literal["hub", "upstream"] = "upstream" if upstream else "hub"
+    place = upstream or str(folder and folder.absolute())
     _add(
         CatalogueModel(
             name=name,
             plugin=plugin,
             title=name,
             source=source,
-            location=upstream or str(folder and folder.absolute()),
+            location=base_model.location if base_model else place,
             tier=tier,
-            context_tokens=context_tokens,
+            context_tokens=tokens,
             description="",
             upstream_name=upstream_name,
             api_key_variable=api_key_variable,
+            engine=_engine(engine, base_model),
+            adapter=place if base_model else None,
         ),
         _prices(prices),
     )
@@ -177,10 +204,11 @@ def remove(name: str, weights: bool) -> None:
     with errors_as_sentences():
         if weights and name in known:
             folder = weights_folder(_models_folder(), name)
-            if Path(known[name].location).resolve() != folder.resolve():
-                raise InvalidInput(
-                    f"The weights of {name!r} were not pulled; they are {known[name].location}."
-                )
+            if Path(known[name].folder).resolve() != folder.resolve():
+                raise InvalidInput(f"The weights of {name!r} were not pulled; they are {known[name].folder}.")
+            others = (one.name for one in known.values() if one.adapter and one.location == str(folder))
+            if of := ", ".join(others):
+                raise InvalidInput(f"Adapters need the weights of {name!r}: remove {of} first.")
         # Weights may be all that is left, of an interrupted pull or of a model that was removed without them.
         if name in known or not (weights and remove_weights(_models_folder(), name)):
             with_services(lambda services: services.catalogue.remove(name))
@@ -225,6 +253,10 @@ def _location(model: CatalogueModel | None) -> str | None:
     return model.location if model else None
 
 
+def _engine(engine: str | None, base_model: CatalogueModel | None) -> str | None:
+    return engine or (base_model.engine if base_model else None)
+
+
 def _copy_to_modal(name: str) -> None:
     from skyhook.compute.modal.volume import upload
 
@@ -241,7 +273,7 @@ def _models_folder() -> Path:
 def _add(model: CatalogueModel, prices: dict[str, int]) -> None:
     async def work(services: Services) -> None:
         # First, so that a refused model does not change another one's prices.
-        await services.catalogue.require_free(model.name)
+        await services.catalogue.require_addable(model)
         await services.seed_prices()
         await services.billing.set_prices(model.name, prices)
         await services.catalogue.add(model)

@@ -75,6 +75,9 @@ def check(plugin: Plugin) -> None:
     _require_prefix(plugin, "route", (route.path for route in plugin.routes), "/")
     if plugin.commands is not None and not COMMANDS.fullmatch(plugin.commands):
         raise PluginBroken(name, f"its commands {plugin.commands!r} are not written as package.module:group")
+    for engine in plugin.engines:
+        if not NAME.fullmatch(engine.name):
+            raise PluginBroken(name, f"its engine {engine.name!r} must be lower-case letters and digits")
     settings_of(plugin)
     _check_operations(plugin)
     _check_playground(plugin)

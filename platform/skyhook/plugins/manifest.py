@@ -117,6 +117,16 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
+class Engine:
+    """Another program than the plugin's own that runs a model's weights, where an operator chooses it."""
+
+    name: str
+    """Lower-case, such as `vllm`."""
+    adapters: bool = False
+    """Whether it also runs LoRA adapters of a model."""
+
+
+@dataclass(frozen=True, slots=True)
 class WebSocketRoute:
     """An address of the plugin's own that speaks WebSocket."""
 
@@ -183,6 +193,7 @@ class Plugin:
     scopes: tuple[Scope, ...] = ()
     models: tuple[Model, ...] = ()
     trainings: tuple[Training, ...] = ()
+    engines: tuple[Engine, ...] = ()
     routes: tuple[WebSocketRoute, ...] = ()
     settings: type | None = None
     """A frozen msgspec Struct whose fields have types, defaults and descriptions: what can be set in it."""

@@ -1,14 +1,15 @@
 """The chat plugin: completions, streams and conversations."""
 
-from skyhook.plugin import AskSpec, Bar, Meter, Model, Operation, Plugin, Scope, Training
+from skyhook.plugin import AskSpec, Bar, Engine, Meter, Model, Operation, Plugin, Scope, Training
 from skyhook_chat.asked import ChatAsk, stream
-from skyhook_chat.completions import INPUT_TOKENS, OUTPUT_TOKENS, Event
+from skyhook_chat.completions import INPUT_TOKENS, OUTPUT_TOKENS, VLLM, Event
 from skyhook_chat.playground import PLAYGROUND
 from skyhook_chat.schema import ChatMutation, ChatQuery, ChatSubscription
 from skyhook_chat.scopes import COMPLETE, READ, WRITE
 from skyhook_chat.tables import Base
 from skyhook_functions.chat.local import ChatModel
 from skyhook_functions.chat.upstream import UpstreamChat
+from skyhook_functions.chat.vllm_model import VllmModel
 from skyhook_functions.training.chat.function import ChatTraining
 
 _SMALL = Model(
@@ -47,7 +48,7 @@ plugin = Plugin(
             ask=AskSpec(ChatAsk, Event, stream),
         ),
     ),
-    functions=(ChatModel, UpstreamChat, ChatTraining),
+    functions=(ChatModel, VllmModel, UpstreamChat, ChatTraining),
     meters=(
         Meter(INPUT_TOKENS, "Tokens read", "token", price=100),
         Meter(OUTPUT_TOKENS, "Tokens written", "token", price=400),
@@ -59,6 +60,7 @@ plugin = Plugin(
     ),
     models=(_SMALL,),
     trainings=(Training(_SMALL, ChatTraining.train, tuple(Bar(score, _PROMISED) for score in _ADVERTISED)),),
+    engines=(Engine(VLLM, adapters=True),),
     tables=Base.metadata,
     migrations="skyhook_chat:migrations",
     playground=PLAYGROUND,

@@ -14,10 +14,13 @@ from skyhook_chat.requests import CompletionRequest, most_tokens
 from skyhook_functions.chat.local import ChatModel
 from skyhook_functions.chat.messages import Completion, GenerateRequest, ToolCall, UpstreamRequest
 from skyhook_functions.chat.upstream import UpstreamChat
+from skyhook_functions.chat.vllm_model import VllmModel
 from skyhook_functions.chat.whole import Whole
 
 INPUT_TOKENS = "chat.input_tokens"
 OUTPUT_TOKENS = "chat.output_tokens"
+VLLM = "vllm"
+"""The engine of models that vLLM runs."""
 
 
 class UpstreamNotConfigured(SkyhookError):
@@ -112,8 +115,10 @@ async def _events(
     """The parts of the answer as the model makes them, metered and gathered in `whole`."""
     if model.source == "upstream":
         deltas = call.stream(UpstreamChat.generate, _to_upstream(model, request))
+    elif model.engine == VLLM:
+        deltas = call.stream(VllmModel.generate, _to_function(call, model, request))
     else:
-        deltas = call.stream(ChatModel.generate, _to_local(call, model, request))
+        deltas = call.stream(ChatModel.generate, _to_function(call, model, request))
     async with aclosing(deltas):
         async for delta in deltas:
             whole.add(delta)
@@ -154,13 +159,14 @@ def _finish(call: Call, request: CompletionRequest, completion: Completion) -> F
     )
 
 
-def _to_local(call: Call, model: CatalogueModel, request: CompletionRequest) -> GenerateRequest:
+def _to_function(call: Call, model: CatalogueModel, request: CompletionRequest) -> GenerateRequest:
     return GenerateRequest(
         model=model.location,
         messages=request.messages,
         tools=request.tools,
         sampling=request.sampling,
         cache_salt=call.asked.caller.organization_id.hex,
+        adapter=model.adapter,
     )
 
 

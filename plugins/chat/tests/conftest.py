@@ -16,7 +16,8 @@ __all__ = ["Upstream", "checkpoints", "llama", "tokenizer", "upstream"]
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, llama: Path) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("chat"), environment={"UPSTREAM_KEY": "sk-upstream"})
+    environment = {"UPSTREAM_KEY": "sk-upstream", "UV_OFFLINE": "1"}
+    server = Server(tmp_path_factory.mktemp("chat"), environment=environment)
     server.prepare()
     server.command("models", "add", "tiny", "--folder", str(llama), "--context-tokens", str(CONTEXT))
     server.start()
