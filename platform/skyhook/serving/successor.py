@@ -1,0 +1,67 @@
+"""A process that takes over a server's sockets: `python -m skyhook.serving.successor`, started by `reloads`.
+
+It says over its channel when it could serve and when it listens, and is told there to serve and to drain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+from typing import Any
+
+import click
+
+from skyhook.cli.run import build_services, run_loop
+from skyhook.compute.isolation import die_with_server
+from skyhook.migrations.environment import behind
+from skyhook.serving.server import Server
+
+
+async def require_migrated(services: Any) -> None:
+    """Raises ClickException where the database lacks a migration of the core or of a plugin."""
+    if names := await behind(services.database, services.plugins.loaded):
+        raise click.ClickException(f"The database lacks migrations of {', '.join(names)}: skyhook migrate")
+
+
+async def _serve(sockets: list[socket.socket], channel: socket.socket) -> None:
+    services = build_services()
+    await require_migrated(services)
+    await services.start(beside_another=True)
+    server = Server(services, sockets)
+    reader, writer = await asyncio.open_connection(sock=channel)
+
+    async def tell(**told: Any) -> None:
+        writer.write(json.dumps(told).encode() + b"\n")
+        await writer.drain()
+
+    await tell(ready={plugin.name: plugin.reason for plugin in services.plugins.broken})
+    if await reader.readline() != b"serve\n":
+        return  # the plugins that it found are not those that were wanted
+    serving = asyncio.create_task(server.run_to_end())
+    await server.listening.wait()
+    await tell(listening=True)
+    draining = asyncio.create_task(reader.readline())
+    await asyncio.wait((serving, draining), return_when=asyncio.FIRST_COMPLETED)
+    server.drain()
+    draining.cancel()
+    await serving
+
+
+def main() -> None:
+    """Serves with what the first argument names: the descriptors of sockets, channel and lifeline."""
+    places = json.loads(sys.argv[1])
+    die_with_server(places["lifeline"])
+    channel = socket.socket(fileno=places["channel"])
+    sockets = [socket.socket(fileno=one) for one in places["sockets"]]
+    try:
+        run_loop(_serve(sockets, channel))
+    except click.ClickException as error:
+        channel.setblocking(True)
+        channel.sendall(json.dumps({"failed": error.message}).encode() + b"\n")
+        raise SystemExit(1) from error
+
+
+if __name__ == "__main__":
+    main()
