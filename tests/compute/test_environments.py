@@ -66,7 +66,7 @@ async def test_one_builder_at_a_time_builds_an_environment_once(tmp_path: Path) 
 async def test_without_uv_an_environment_is_built_by_pip_and_its_commands_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environment, "_uv", list)
+    monkeypatch.setattr(environment, "uv", list)
     found = await Environments(tmp_path / "environments", tmp_path / "logs").provide(
         "skyhook", ["six==1.15.0"]
     )

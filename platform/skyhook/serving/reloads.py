@@ -50,7 +50,7 @@ class Successor:
         listening = [one.fileno() for one in sockets]
         places = {"sockets": listening, "channel": other.fileno(), "lifeline": lifeline}
         self.process = subprocess.Popen(  # noqa: S603 (this program itself)
-            [sys.executable, "-m", "skyhook.serving.successor", json.dumps(places)],
+            [sys.executable, "-P", "-m", "skyhook.serving.successor", json.dumps(places)],
             stdin=subprocess.DEVNULL,
             pass_fds=[*listening, other.fileno(), lifeline],
             process_group=0,

@@ -36,6 +36,11 @@ class Status:
 class ReloadFailed(Exception):
     """A server did not reload and serves as before; the text is the reason."""
 
+    def __init__(self, reason: str, reloaded: int = 0) -> None:
+        super().__init__(reason)
+        self.reloaded = reloaded
+        """How many other servers did reload before."""
+
 
 class StatusFile:
     """This server's own file; it counts for as long as the process lives, however it ends."""
@@ -95,22 +100,20 @@ def reload_all(data: Path, limit_s: float) -> int:
     stays reloaded: call it again once things are as they were.
     """
     servers = running(data)
-    for server in servers:
+    for reloaded, server in enumerate(servers):
         os.kill(server.pid, signal.SIGHUP)
         deadline = time.monotonic() + limit_s
         while True:
             now = next((one for one in running(data) if one.pid == server.pid), None)
             if now is None:
-                raise ReloadFailed(f"the server of process {server.pid} ended while it reloaded")
+                raise ReloadFailed(f"the server of process {server.pid} ended while it reloaded", reloaded)
             if now.reloads > server.reloads:
                 break
             if time.monotonic() > deadline:
-                raise ReloadFailed(
-                    f"the server of process {server.pid} did not reload within {limit_s:.0f} s"
-                )
+                raise ReloadFailed(f"the server of process {server.pid} took over {limit_s:.0f} s", reloaded)
             time.sleep(POLL_S)
         if now.failure is not None:
-            raise ReloadFailed(now.failure)
+            raise ReloadFailed(now.failure, reloaded)
     return len(servers)
 
 

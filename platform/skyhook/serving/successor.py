@@ -13,9 +13,10 @@ from typing import Any
 
 import click
 
-from skyhook.cli.run import build_services, run_loop
+from skyhook.cli.run import build_services, configuration, run_loop
 from skyhook.compute.isolation import die_with_server
 from skyhook.migrations.environment import behind
+from skyhook.plugins.installation.folders import import_installed
 from skyhook.serving.server import Server
 
 
@@ -56,6 +57,7 @@ def main() -> None:
     channel = socket.socket(fileno=places["channel"])
     sockets = [socket.socket(fileno=one) for one in places["sockets"]]
     try:
+        import_installed(configuration().data)
         run_loop(_serve(sockets, channel))
     except click.ClickException as error:
         channel.setblocking(True)
