@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from skyhook.app import load_plugins
+from skyhook.cli.plugin_development import dev, new
 from skyhook.cli.run import configuration, run_loop, with_services
 from skyhook.conformance.running import judge_all
 from skyhook.database import Database
@@ -186,6 +187,10 @@ def disable(name: str, organization: str) -> None:
         await services.switches.disable(await _operator(services, organization), name)
 
     with_services(work)
+
+
+plugins.add_command(new)
+plugins.add_command(dev)
 
 
 async def _operator(services: Services, organization: str) -> Caller:
