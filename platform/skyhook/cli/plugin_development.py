@@ -98,7 +98,7 @@ def _write_metadata(folder: Path, target: Path) -> None:
         name, version = canonicalize_name(project["name"]), project["version"]
     except (OSError, KeyError, tomllib.TOMLDecodeError) as error:
         raise click.ClickException(
-            f"{folder / 'pyproject.toml'} must have a project with name, version and an entry point in {GROUP}."
+            f"{folder / 'pyproject.toml'} must have a name, a version and an entry point in {GROUP}: {error}"
         ) from error
     info = target / f"{name.replace('-', '_')}-{version}.dist-info"
     info.mkdir()
