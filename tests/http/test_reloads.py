@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from tests.serving import Server
 
+from skyhook.migrations.environment import FOLDER
 from skyhook.serving.running import ReloadFailed, Status, reload_all, running, wait_until_drained
 
 WAIT_S = 60
 CONNECTIONS = 4
 PAUSE_S = 0.04
+NEWEST = max(path.name[:4] for path in (FOLDER / "versions").glob("0*.py"))
+PRICE = 1_000_000
+"""Nano-dollars of a word of the probe; each step is one."""
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +40,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def status(server: Server) -> Status:
     (one,) = running(server.data)
     return one
+
+
+def set_revision(server: Server, revision: str) -> None:
+    """Claims that the core's tables are those of a revision."""
+    with closing(sqlite3.connect(server.data / "skyhook.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version_core SET version_num = ?", [revision])
+
+
+def job(server: Server, id: str) -> dict[str, Any]:
+    query = "query Q($id: ID!) { job(id: $id) { state result cost } }"
+    found: dict[str, Any] = server.graphql(query, id=id)["data"]["job"]
+    return found
 
 
 def eventually(holds: Callable[[], bool]) -> None:
@@ -87,6 +106,7 @@ def test_a_reload_under_load_loses_no_request_and_keeps_the_process_that_was_sta
             answers.append(said.get("data"))
         return answers
 
+    work = server.graphql("mutation { probeWork(steps: 12, pauseS: 0.5) { id } }")["data"]["probeWork"]
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         calls = [pool.submit(call, number) for number in range(CONNECTIONS)]
         assert reload_all(server.data, WAIT_S) == 1
@@ -101,16 +121,19 @@ def test_a_reload_under_load_loses_no_request_and_keeps_the_process_that_was_sta
     assert load.failures == []
     assert load.answered > 50
     assert status(server).serving_pid != pid
+    # On SQLite too: the job goes on in the process that began it, and then in the next one, each step once.
+    eventually(lambda: job(server, work["id"])["state"] not in ("QUEUED", "RUNNING"))
+    done = job(server, work["id"])
+    assert (done["state"], len(done["result"]["words"])) == ("COMPLETED", 12)
+    assert int(done["cost"]) == 12 * PRICE
 
 
 def test_a_reload_that_fails_leaves_the_process_of_before(server: Server) -> None:
     before = status(server).serving_pid
-    os.rename(server.data / "skyhook.db", server.data / "away.db")
+    set_revision(server, "0001")
     with pytest.raises(ReloadFailed, match="lacks migrations of core"):
         reload_all(server.data, WAIT_S)
-    for path in server.data.glob("skyhook.db*"):
-        path.unlink()
-    os.rename(server.data / "away.db", server.data / "skyhook.db")
+    set_revision(server, NEWEST)
     assert status(server).serving_pid == before
     assert httpx.get(f"{server.address}/health/live").status_code == 200
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 import sys
 from typing import Any
@@ -16,14 +17,24 @@ import click
 from skyhook.cli.run import build_services, configuration, run_loop
 from skyhook.compute.isolation import die_with_server
 from skyhook.migrations.environment import behind
-from skyhook.plugins.installation.folders import import_installed
+from skyhook.plugins.installation.folders import Folders, import_installed
+from skyhook.plugins.installation.records import Records
+from skyhook.services import Services
 from skyhook.serving.server import Server
 
+_log = logging.getLogger(__name__)
 
-async def require_migrated(services: Any) -> None:
-    """Raises ClickException where the database lacks a migration of the core or of a plugin."""
+
+async def require_migrated(services: Services) -> None:
+    """Raises ClickException where the database lacks a migration of the core or of a plugin.
+
+    Plugins that are installed elsewhere and lack on this machine are told in the log.
+    """
     if names := await behind(services.database, services.plugins.loaded):
         raise click.ClickException(f"The database lacks migrations of {', '.join(names)}: skyhook migrate")
+    recorded = (await Records(services.database).current()).generation
+    if recorded.packages != Folders(services.configuration.data).current_generation.packages:
+        _log.error("this machine has other plugins than the database says: skyhook plugins sync")
 
 
 async def _serve(sockets: list[socket.socket], channel: socket.socket) -> None:
