@@ -2,7 +2,7 @@
 
     python benchmarks/plugins.py [--postgresql] [--rate 100]
 
-SQLite with one server, with --postgresql also PostgreSQL with two servers that have a data folder each.
+SQLite with one server, or with --postgresql PostgreSQL with two servers that have a data folder each.
 Clients keep their connections. The time of `install` is that from a wheel to the first answer of its plugin.
 It fails where a request did.
 """
@@ -157,8 +157,9 @@ def main() -> None:
     sound = True
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        sound &= measure("SQLite, 1", [Server(folder / "sqlite")], options.rate)
-        if options.postgresql:
+        if not options.postgresql:
+            sound &= measure("SQLite, 1", [Server(folder / "sqlite")], options.rate)
+        else:
             with postgresql() as url:
                 secret = {"SKYHOOK_SECRET": "5" * 64}
                 servers = [

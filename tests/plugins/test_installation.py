@@ -78,11 +78,10 @@ def verifier() -> Iterator[Verifier]:
 
 
 @pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verifier: Verifier) -> Callable[[str, str], Place]:
-    """Makes a place over a database; the process that migrates is told of the database as a server is."""
+def make(tmp_path: Path, verifier: Verifier) -> Callable[[str, str], Place]:
+    """Makes a place over a database."""
 
     def make(name: str, url: str) -> Place:
-        monkeypatch.setenv("SKYHOOK_DATABASE_URL", url)
         steps: list[str] = []
         database = Database(url)
         data = tmp_path / name
@@ -248,7 +247,6 @@ async def test_a_failure_after_the_migration_takes_everything_back(
     assert (await place.state())["tables"] == before["tables"]
     assert (await place.state())["current"] is None
     monkeypatch.undo()
-    monkeypatch.setenv("SKYHOOK_DATABASE_URL", str(place.database.url.render_as_string()))
     await place.install(first)
     installed = await place.state()
     second = wheel(

@@ -68,11 +68,10 @@ def asked(server: Server) -> Iterator[list[str]]:
 
 
 def test_nothing_fails_while_a_plugin_is_installed_upgraded_and_removed(
-    own_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_server: Server, tmp_path: Path
 ) -> None:
     server = own_server
     url = f"sqlite:///{server.data / 'skyhook.db'}"
-    monkeypatch.setenv("SKYHOOK_DATABASE_URL", url)
     first = wheel(tmp_path / "first", columns="", revisions=[CREATE])
     second = wheel(tmp_path / "second", version="1.1", fields=["rain_more"], columns="", revisions=[CREATE])
     hail = wheel(tmp_path / "hail", "hail", head=SETTINGS, manifest="settings=HailSettings,")

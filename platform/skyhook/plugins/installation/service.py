@@ -104,6 +104,7 @@ class Installer:
         verifier: Verifier | None = None,
         import_s: float = IMPORT_S,
     ) -> None:
+        self._configuration = configuration
         self._data = configuration.data
         self._database = database
         self._tell = tell
@@ -309,7 +310,7 @@ class Installer:
         if not with_tables:
             return
         self._tell(f"Migrating the database for {', '.join(names)}")
-        await self._verifier.migrate(folder, with_tables)
+        await self._verifier.migrate(self._configuration, folder, with_tables)
         for name, revision in revisions.items():
             if await records.revision(self._database, name) != revision:
                 undo.append(lambda name=name, revision=revision: self._unmigrate(folder, name, revision))  # type: ignore[misc]
@@ -318,7 +319,7 @@ class Installer:
         if revision is None:
             await records.purge(self._database, name)
         else:
-            await self._verifier.downgrade(folder, name, revision)
+            await self._verifier.downgrade(self._configuration, folder, name, revision)
 
     async def _switch_back(self, folder: Path | None) -> None:
         self.folders.switch(folder)

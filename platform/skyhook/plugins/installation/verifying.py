@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from skyhook.configuration import Configuration
 from skyhook.plugins.description import Description
 from skyhook.plugins.errors import PluginRefused
 
@@ -64,15 +65,15 @@ class Verifier:
         found = await asyncio.to_thread(self._ask, {"task": "schema", "folder": _text(folder)})
         return found.schema
 
-    async def migrate(self, folder: Path, plugins: Sequence[str]) -> None:
+    async def migrate(self, configuration: Configuration, folder: Path, plugins: Sequence[str]) -> None:
         """Brings the database up to date for these plugins of a generation, all or nothing."""
         order = {"task": "migrate", "folder": _text(folder), "changed": plugins}
-        await asyncio.to_thread(self._ask, order | {"environment": dict(os.environ)})
+        await asyncio.to_thread(self._ask, order | {"environment": _environment(configuration)})
 
-    async def downgrade(self, folder: Path, plugin: str, revision: str) -> None:
+    async def downgrade(self, configuration: Configuration, folder: Path, plugin: str, revision: str) -> None:
         """Takes the database back to a revision of the plugin."""
         order = {"task": "downgrade", "folder": _text(folder), "changed": [plugin], "revision": revision}
-        await asyncio.to_thread(self._ask, order | {"environment": dict(os.environ)})
+        await asyncio.to_thread(self._ask, order | {"environment": _environment(configuration)})
 
     def start(self) -> None:
         """Starts the program, where it does not run: it takes seconds until it has imported what it needs."""
@@ -130,6 +131,15 @@ class Verifier:
             self.close()
             raise PluginRefused(f"It was not verified: the program ended, or took over {LIMIT_S:.0f} s.")
         return int(line)
+
+
+def _environment(configuration: Configuration) -> dict[str, str]:
+    """All of it, with the database written out: the default one depends on where a process runs."""
+    return {
+        **os.environ,
+        "SKYHOOK_DATA": str(configuration.data),
+        "SKYHOOK_DATABASE_URL": configuration.database_url,
+    }
 
 
 def _text(folder: Path | None) -> str | None:
