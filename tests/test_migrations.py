@@ -52,3 +52,13 @@ async def test_upgrading_again_changes_nothing(database: Database) -> None:
     plugins = PluginHost.discover().loaded
     await upgrade(database, plugins)
     assert await behind(database, plugins) == []
+
+
+async def test_a_database_that_a_newer_version_has_migrated_is_used_as_it_is(database: Database) -> None:
+    plugins = PluginHost.discover().loaded
+    async with database.write() as session:
+        await session.execute(text("UPDATE alembic_version_chat SET version_num = 'later'"))
+    assert await behind(database, plugins) == []
+    await upgrade(database, plugins)
+    async with database.read() as session:
+        assert await session.scalar(text("SELECT version_num FROM alembic_version_chat")) == "later"

@@ -159,8 +159,11 @@ class Services:
         place = await self.sessions.place_of(_session_token(head), head.organization)
         return partial(self.sessions.check, place)
 
-    async def start(self) -> None:
-        """Starts what works in the background. The database must be up to date."""
+    async def start(self, *, beside_another: bool = False) -> None:
+        """Starts what works in the background. The database must be up to date.
+
+        On SQLite a process is the only one, unless it takes over from one that still runs: `beside_another`.
+        """
         await self.settings.start()
         await self.seed_prices()
         await self.billing.start()
@@ -170,7 +173,7 @@ class Services:
         await self.artifacts.start()
         await self.compute.start()
         await self.webhooks.start()
-        await self.jobs.start()
+        await self.jobs.start(beside_another=beside_another)
         await self.payments.start()
         await self.alerts.start()
         await self.invoices.start()

@@ -251,6 +251,16 @@ class NeedsSix:
         return [six.__version__, sys.prefix, *heavy]
 
 
+@function(requirements=("six==1.16.0",))
+class NeedsNewerSix:
+    """Needs another version of the same library, as a second plugin may."""
+
+    def describe(self, argument: Text) -> list[str]:
+        import six  # type: ignore[import-untyped]
+
+        return [six.__version__]
+
+
 @function(requirements=("six==0.0.0",))
 class Uninstallable:
     """Needs a version that does not exist."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from compute_helpers import eventually, is_gone, number_in
-from sample_functions import NeedsSix, Text, Uninstallable
+from sample_functions import NeedsNewerSix, NeedsSix, Text, Uninstallable
 
 from skyhook.compute import environment, errors
 from skyhook.compute.environment import EnvironmentFailed, Environments, satisfied
@@ -55,6 +55,13 @@ async def test_a_function_runs_with_the_version_that_it_asks_for(
     assert heavy == [], "the server's own packages can be imported"
 
 
+async def test_two_functions_have_two_versions_of_a_library_at_once(compute: LocalCompute) -> None:
+    older, newer = await asyncio.gather(
+        compute.call(NeedsSix.describe, Text()), compute.call(NeedsNewerSix.describe, Text())
+    )
+    assert (older[0], newer[0]) == ("1.15.0", "1.16.0")
+
+
 async def test_one_builder_at_a_time_builds_an_environment_once(tmp_path: Path) -> None:
     folder = tmp_path / "environments"
     builders = [Environments(folder, tmp_path / "logs") for _ in range(3)]
@@ -66,7 +73,7 @@ async def test_one_builder_at_a_time_builds_an_environment_once(tmp_path: Path) 
 async def test_without_uv_an_environment_is_built_by_pip_and_its_commands_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environment, "_uv", list)
+    monkeypatch.setattr(environment, "uv", list)
     found = await Environments(tmp_path / "environments", tmp_path / "logs").provide(
         "skyhook", ["six==1.15.0"]
     )

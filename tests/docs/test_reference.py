@@ -6,6 +6,8 @@ import ast
 import importlib
 import pkgutil
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,13 @@ def test_the_variables_of_the_operators_guide_are_those_of_the_core_and_of_the_b
 def test_the_events_of_the_api_guide_are_those_that_are_published() -> None:
     text = (ROOT / "docs" / "api.md").read_text()
     assert set(re.findall(r"^\| `(\w+\.\w+)` \| ", text, re.MULTILINE)) == EVENT_TYPES.keys()
+
+
+def test_the_reference_of_the_plugin_contract_is_that_of_the_code() -> None:
+    script = [sys.executable, ROOT / "bin" / "plugin-reference"]
+    made = subprocess.run(script, capture_output=True, text=True, check=True).stdout
+    current = (ROOT / "docs" / "plugin-reference.md").read_text()
+    assert current == made, "run bin/plugin-reference > docs/plugin-reference.md"
 
 
 def test_every_folder_of_the_core_is_in_the_architecture() -> None:

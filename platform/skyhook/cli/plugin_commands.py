@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import functools
+from contextlib import suppress
+from typing import Any
 
 import click
 
 from skyhook.cli.run import with_services
+from skyhook.configuration import Configuration
 from skyhook.plugins.commands import load_commands
 from skyhook.plugins.errors import PluginBroken
 from skyhook.plugins.host import PluginHost
+from skyhook.plugins.installation.folders import import_installed
 from skyhook.plugins.manifest import Plugin
 
 
 class CommandsOfPlugins(click.Group):
     """Looks for plugins only where a command is not the core's own, or all are to be listed."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        # Before anything looks for plugins. A malformed variable is told by the command that needs it.
+        with suppress(ValueError):
+            import_installed(Configuration.from_environment().data)
+        return super().make_context(info_name, args, parent, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*super().list_commands(ctx), *sorted(_bringing())]

@@ -1,27 +1,22 @@
-"""`skyhook up`, `skyhook serve` and `skyhook migrate`."""
+"""`skyhook up`, `skyhook serve`, `skyhook init` and `skyhook migrate`."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import logging
-import socket
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import click
-import uvicorn
 
 from skyhook.accounts.first_run import ADMINISTRATOR, FirstRun, ensure_first_run
-from skyhook.app import create_app
 from skyhook.cli.first_call import first_call
-from skyhook.cli.run import build_services, configuration, run_loop, with_services
+from skyhook.cli.run import build_services, run_loop, with_services
 from skyhook.configuration import Configuration
-from skyhook.migrations.environment import behind, upgrade
+from skyhook.migrations.environment import upgrade
 from skyhook.services import Services
-
-LOG_FORMAT = "%(levelname)s - %(asctime)s - %(name)s - %(module)s - %(message)s"
-GARBAGE_OBJECTS = 10_000
-"""A collection looks through the youngest objects when there are so many more of them than before."""
+from skyhook.serving.reloads import Reloads
+from skyhook.serving.server import Server
+from skyhook.serving.successor import require_migrated
 
 
 def _step(text: str) -> None:
@@ -31,26 +26,76 @@ def _step(text: str) -> None:
 @click.command()
 def up() -> None:
     """Set up what is missing, start the server, make a first real call and keep serving."""
-    _require_free_port(configuration())
-    with suppress(KeyboardInterrupt):  # the server may have ended by itself before it is raised
-        run_loop(_up(build_services()))
+    status = _keep_serving(_prepare_all)
     _step("Stopped; `make up` goes on with the same data")
+    raise SystemExit(status)
 
 
-async def _up(services: Services) -> None:
+@click.command()
+def serve() -> None:
+    """Serve the API. The database must be up to date: see `skyhook migrate`."""
+    status = _keep_serving(_prepare_nothing)
+    _step("Stopped")
+    raise SystemExit(status)
+
+
+Prepare = Callable[[Services], Awaitable[Callable[[], None]]]
+"""Starts the services; what it gives is called once the server listens."""
+
+
+async def _prepare_nothing(services: Services) -> Callable[[], None]:
+    await require_migrated(services)
+    await services.start()
+    return lambda: None
+
+
+async def _prepare_all(services: Services) -> Callable[[], None]:
     _step(f"Preparing the database {services.database.url.render_as_string()}")
     await upgrade(services.database, services.plugins.loaded)
     if services.configuration.compute == "modal":
         await _deploy_at_first(services.configuration)
     await services.start()
     first = await _first_run(services)
-    server = _server(services)
-    serving = asyncio.create_task(server.serve())
+    return lambda: first_call(services.configuration, first.key_file, _step)
+
+
+def _keep_serving(prepare: Prepare) -> int:
+    """Serves here, and after a reload in other processes, until a signal comes; the exit status."""
+    services = build_services()
+    reloads = _bind(services.configuration)
+    try:
+        with suppress(KeyboardInterrupt):
+            if run_loop(_serve(services, reloads, prepare)):
+                return reloads.keep()
+        return 0
+    finally:
+        reloads.stop()
+
+
+async def _serve(services: Services, reloads: Reloads, prepare: Prepare) -> bool:
+    """Whether it was drained for another process; else a signal has ended it."""
+    when_listening = await prepare(services)
+    server = Server(services, reloads.sockets)
+    loop = asyncio.get_running_loop()
+    reloads.begin(
+        lambda: loop.call_soon_threadsafe(server.drain), [broken.name for broken in services.plugins.broken]
+    )
+    serving = asyncio.create_task(server.run_to_end())
     listening = asyncio.create_task(server.listening.wait())
     await asyncio.wait((serving, listening), return_when=asyncio.FIRST_COMPLETED)
     if listening.done():
-        await asyncio.to_thread(first_call, services.configuration, first.key_file, _step)
+        await asyncio.to_thread(when_listening)
     await serving
+    return not server.is_stopped
+
+
+def _bind(configuration: Configuration) -> Reloads:
+    try:
+        return Reloads(configuration)
+    except OSError as error:
+        raise click.ClickException(
+            f"Port {configuration.port} is taken: stop what uses it, or set SKYHOOK_PORT. ({error})"
+        ) from error
 
 
 async def _deploy_at_first(configuration: Configuration) -> None:
@@ -84,63 +129,7 @@ def init() -> None:
 
 
 @click.command()
-def serve() -> None:
-    """Serve the API. The database must be up to date: see `skyhook migrate`."""
-    with suppress(KeyboardInterrupt):
-        run_loop(_serve(build_services()))
-    _step("Stopped")
-
-
-async def _serve(services: Services) -> None:
-    if names := await behind(services.database, services.plugins.loaded):
-        raise click.ClickException(f"The database lacks migrations of {', '.join(names)}: skyhook migrate")
-    await services.start()
-    await _server(services).serve()
-
-
-@click.command()
 def migrate() -> None:
     """Bring the database up to date for the core and every plugin."""
     with_services(lambda services: upgrade(services.database, services.plugins.loaded))
     click.echo("The database is up to date.")
-
-
-class _Server(uvicorn.Server):
-    """A server that tells when it listens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        # What is there now stays as long as the process: no collection has to look through it again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GARBAGE_OBJECTS, 20, 10)
-        self.listening.set()
-
-
-def _server(services: Services) -> _Server:
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
-    return _Server(
-        uvicorn.Config(
-            create_app(services),
-            host=services.configuration.host,
-            port=services.configuration.port,
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=10,
-        )
-    )
-
-
-def _require_free_port(configuration: Configuration) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((configuration.host, configuration.port))
-        except OSError as error:
-            raise click.ClickException(
-                f"Port {configuration.port} is taken: stop what uses it, or set SKYHOOK_PORT. ({error})"
-            ) from error

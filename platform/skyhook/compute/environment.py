@@ -125,18 +125,18 @@ def _is_whole(folder: Path) -> bool:
 def _commands(folder: Path, requirements: list[str]) -> list[list[str]]:
     """With uv where it is installed; torch always with pip, which honours the user's choice of its build."""
     python = str(folder / "bin" / "python")
-    uv = _uv()
+    installer = uv()
     has_torch = any(canonicalize_name(Requirement(text).name) == "torch" for text in requirements)
-    if has_torch or not uv:
+    if has_torch or not installer:
         pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
         return [[sys.executable, "-m", "venv", str(folder)], [*pip, *requirements]]
     return [
-        [*uv, "venv", "--no-project", "--python", sys.executable, str(folder)],
-        [*uv, "pip", "install", "--python", python, *requirements],
+        [*installer, "venv", "--no-project", "--python", sys.executable, str(folder)],
+        [*installer, "pip", "install", "--python", python, *requirements],
     ]
 
 
-def _uv() -> list[str]:
+def uv() -> list[str]:
     """How uv is called; empty where it is not installed."""
     if importlib.util.find_spec("uv") is not None:
         return [sys.executable, "-m", "uv"]

@@ -23,6 +23,7 @@ CHECKS: Mapping[str, Check] = {
     "descriptions": documentation.describes_its_schema,
     "documentation": documentation.says_what_it_is,
     "migrations": tables.migrates_to_its_tables,
+    "downgrades": tables.undoes_its_migrations,
     "models": manifest.ships_models,
     "functions": functions.can_be_imported,
     "imports": sources.imports_what_it_may,

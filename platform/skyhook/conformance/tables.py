@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from alembic import command
@@ -27,15 +27,34 @@ def migrates_to_its_tables(subject: Subject) -> Iterator[str]:
     if plugin.tables is None or plugin.migrations is None:
         return
     with tempfile.TemporaryDirectory() as folder:
-        yield from asyncio.run(_migrate(Path(folder), plugin))
+        yield from asyncio.run(_migrate(Path(folder), plugin, _differences))
 
 
-async def _migrate(folder: Path, plugin: Plugin) -> list[str]:
+def undoes_its_migrations(subject: Subject) -> Iterator[str]:
+    """Each revision that has a downgrade leads back to exactly the tables before it, and forth again."""
+    if subject.plugin.tables is None or subject.plugin.migrations is None:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield from asyncio.run(_migrate(Path(folder), subject.plugin, _undone))
+
+
+def revisions_without_downgrade(plugin: Plugin, current: str) -> list[str]:
+    """The plugin's revisions after `current` that cannot be taken back. Raises what alembic does."""
+    if plugin.tables is None or plugin.migrations is None:
+        return []
+    _, branch = branches([plugin])
+    scripts = ScriptDirectory.from_config(branch.config(None)).iterate_revisions("heads", current)
+    return [script.revision for script in scripts if not hasattr(script.module, "downgrade")]
+
+
+async def _migrate(
+    folder: Path, plugin: Plugin, judge: Callable[[Connection, Branch], list[str]]
+) -> list[str]:
     database = Database(f"sqlite:///{folder / 'empty.db'}")
     _, branch = branches([plugin])
     try:
         async with database.write() as session:
-            return await (await session.connection()).run_sync(_differences, branch)
+            return await (await session.connection()).run_sync(judge, branch)
     finally:
         await database.close()
 
@@ -66,3 +85,37 @@ def _differences(connection: Connection, branch: Branch) -> list[str]:
         for difference in compare_metadata(context, branch.metadata)
     ]
     return problems
+
+
+def _undone(connection: Connection, branch: Branch) -> list[str]:
+    config = branch.config(connection)
+    scripts = list(ScriptDirectory.from_config(config).walk_revisions())
+    for script in reversed(scripts):
+        before = _shape(connection)
+        command.upgrade(config, script.revision)
+        if not hasattr(script.module, "downgrade"):
+            continue
+        after = _shape(connection)
+        command.downgrade(config, "-1")
+        if _shape(connection) != before:
+            return [f"the downgrade of its revision {script.revision} does not lead back to what was before"]
+        command.upgrade(config, script.revision)
+        if _shape(connection) != after:
+            return [f"its revision {script.revision} makes something else after it was taken back"]
+    return []
+
+
+def _shape(connection: Connection) -> dict[str, list[str]]:
+    """Every table with its columns, indexes and constraints, but for alembic's own."""
+    inspector = inspect(connection)
+    return {
+        table: [
+            *(f"{one['name']} {one['type']!r} {one['nullable']}" for one in inspector.get_columns(table)),
+            *sorted(str(one) for one in inspector.get_indexes(table)),
+            *sorted(str(one) for one in inspector.get_unique_constraints(table)),
+            *sorted(str(one) for one in inspector.get_foreign_keys(table)),
+            str(inspector.get_pk_constraint(table)),
+        ]
+        for table in inspector.get_table_names()
+        if not table.startswith("alembic_version_")
+    }

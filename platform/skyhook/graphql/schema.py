@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -172,7 +173,21 @@ def _carries(field: str, plugin: str) -> bool:
 
 
 def _claim_types(part: Fields, claimed: dict[str, tuple[Fields, Any]]) -> None:
-    """Claims the types that a part's fields lead to, from a schema of that part alone."""
+    """Claims the types that a part's fields lead to."""
+    for name, identity, description in _types_of(part):
+        owner, known = claimed.setdefault(name, (part, identity))
+        if known is not identity:
+            raise Collision(part, f"its type {name!r} is already that of {owner.title}")
+        if owner is part and not description:
+            raise Undocumented(part, f"its type {name!r} has no description")
+
+
+@functools.cache
+def _types_of(part: Fields) -> list[tuple[str, Any, str | None]]:
+    """The types that a part's fields lead to, from a schema of that part alone: name, object, description.
+
+    Kept, since schemas are composed several times of the same parts. Raises SchemaError.
+    """
     try:
         schema = _build(
             {kind: [cls] if (cls := getattr(part, kind)) else [] for kind in KINDS} | {"query": _query(part)},
@@ -180,18 +195,15 @@ def _claim_types(part: Fields, claimed: dict[str, tuple[Fields, Any]]) -> None:
         )
     except Exception as error:
         raise SchemaError(part, f"its schema cannot be built: {error}") from error
+    found = []
     for name, concrete in schema.schema_converter.type_map.items():
         kind = schema._schema.get_type(name)
         if kind is None or name in ("Query", "Mutation", "Subscription") or _is_built_in(kind):
             continue
-        identity = _identity(concrete.definition)
-        owner, known = claimed.setdefault(name, (part, identity))
-        if known is not identity:
-            raise Collision(part, f"its type {name!r} is already that of {owner.title}")
-        if owner is part and not kind.description:
-            raise Undocumented(part, f"its type {name!r} has no description")
+        found.append((name, _identity(concrete.definition), kind.description))
     if problem := check_pages(schema._schema):
         raise SchemaError(part, problem)
+    return found
 
 
 def _query(part: Fields) -> list[type]:

@@ -84,10 +84,13 @@ class Jobs:
             database, tools.artifacts, workflows, self._runner, process_id, self.cancel_waiting
         )
 
-    async def start(self) -> None:
-        """Begins to run what is queued, and what other processes left behind."""
+    async def start(self, *, beside_another: bool = False) -> None:
+        """Begins to run what is queued, and what other processes left behind.
+
+        On SQLite those are all others, unless this one starts `beside_another` that still runs.
+        """
         await self._runner.start()
-        await self._upkeep.start()
+        await self._upkeep.start(beside_another=beside_another)
 
     async def close(self) -> None:
         """Stops; what runs is gone on with by another process, or by the next one."""

@@ -51,10 +51,13 @@ class Upkeep:
         self._beat_at = self._sweep_at = now()
         self._task: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        """Takes over what was left behind, and goes on in the background."""
+    async def start(self, *, beside_another: bool) -> None:
+        """Takes over what was left behind, and goes on in the background.
+
+        SQLite serves one process, so that every other one is dead, unless this one starts beside another.
+        """
         await self._beat()
-        await self._take_over()
+        await self._take_over(from_all=self._database.is_sqlite and not beside_another)
         await self._enqueue_forgotten()
         self._task = asyncio.create_task(self._forever())
 
@@ -117,12 +120,12 @@ class Upkeep:
             if process is not None:
                 process.seen_at = now()
 
-    async def _take_over(self) -> None:
-        """On SQLite, which serves one process, every other one is dead."""
+    async def _take_over(self, *, from_all: bool = False) -> None:
+        """Goes on with the jobs of those processes that are silent, or of all others."""
         silent = JobProcess.id != self._process_id
         async with self._database.read() as session:
             query = select(JobProcess.id).where(silent)
-            if not self._database.is_sqlite:
+            if not from_all:
                 query = query.where(JobProcess.seen_at < now() - DEAD_AFTER)
             dead = (await session.scalars(query)).all()
         if not dead:

@@ -55,6 +55,22 @@ def branches(plugins: Sequence[Plugin]) -> list[Branch]:
     return found
 
 
+def revisions(connection: Connection, branch: Branch) -> set[str]:
+    """The revisions of the branch that the database has: one, or none before the first migration."""
+    context = MigrationContext.configure(connection, opts={"version_table": branch.version_table})
+    return set(context.get_current_heads())
+
+
+def is_ahead(connection: Connection, branch: Branch) -> bool:
+    """Whether the database has a revision that this code does not know: a newer version has migrated it.
+
+    Migrations suit the version before them, so that it can be used as it is.
+    """
+    scripts = ScriptDirectory.from_config(branch.config(None))
+    known = {script.revision for script in scripts.walk_revisions()}
+    return not revisions(connection, branch) <= known
+
+
 async def upgrade(database: Database, plugins: Sequence[Plugin]) -> None:
     """Brings the database up to the newest revision of every branch, all of it or nothing."""
 
@@ -62,7 +78,19 @@ async def upgrade(database: Database, plugins: Sequence[Plugin]) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
         for branch in branches(plugins):
-            command.upgrade(branch.config(connection), "head")
+            if not is_ahead(connection, branch):
+                command.upgrade(branch.config(connection), "head")
+
+    async with database.write() as session:
+        await (await session.connection()).run_sync(run)
+
+
+async def downgrade(database: Database, plugin: Plugin, revision: str) -> None:
+    """Takes a plugin's migrations back to a revision; `base` for none of them."""
+    _, branch = branches([plugin])
+
+    def run(connection: Connection) -> None:
+        command.downgrade(branch.config(connection), revision)
 
     async with database.write() as session:
         await (await session.connection()).run_sync(run)
@@ -74,10 +102,8 @@ async def behind(database: Database, plugins: Sequence[Plugin]) -> list[str]:
     def run(connection: Connection) -> list[str]:
         names = []
         for branch in branches(plugins):
-            options = {"version_table": branch.version_table}
-            context = MigrationContext.configure(connection, opts=options)
-            heads = ScriptDirectory.from_config(branch.config(None)).get_heads()
-            if set(context.get_current_heads()) != set(heads):
+            heads = set(ScriptDirectory.from_config(branch.config(None)).get_heads())
+            if revisions(connection, branch) != heads and not is_ahead(connection, branch):
                 names.append(branch.name)
         return names
 

@@ -30,3 +30,18 @@ class SettingInvalid(InvalidInput):
     """A value does not fit the plugin's setting that `field` names."""
 
     code = "SETTING_INVALID"
+
+
+class PluginRefused(SkyhookError):
+    """What is installed cannot be changed like this; everything is as it was before. The message says why."""
+
+    code = "PLUGIN_REFUSED"
+    status = 422
+
+
+class PluginsBusy(SkyhookError):
+    """What is installed is being changed by somebody else just now."""
+
+    code = "PLUGINS_BUSY"
+    status = 409
+    retryable = True

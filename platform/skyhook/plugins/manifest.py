@@ -195,6 +195,9 @@ class Plugin:
     trainings: tuple[Training, ...] = ()
     engines: tuple[Engine, ...] = ()
     routes: tuple[WebSocketRoute, ...] = ()
+    network: tuple[str, ...] = ()
+    """The hosts that it connects to, shown before it is installed; nothing holds it to them, since its code
+    runs inside the server."""
     settings: type | None = None
     """A frozen msgspec Struct whose fields have types, defaults and descriptions: what can be set in it."""
     tables: MetaData | None = None

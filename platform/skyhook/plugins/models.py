@@ -1,4 +1,4 @@
-"""Tables about plugins: who switched which off, how they are set, and what went wrong in them."""
+"""Tables about plugins: what is installed, switched off and set, and what went wrong in them."""
 
 from __future__ import annotations
 
@@ -34,6 +34,30 @@ class PluginSetting(Base):
     """As JSON; a secret's is encrypted."""
     changed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     changed_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class PluginGeneration(Base):
+    """What was installed beside the server's own packages, each time that it changed; the last one counts."""
+
+    __tablename__ = "plugin_generations"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """From 1, without gaps: of two changes that begin from the same generation one is refused."""
+    change: Mapped[str] = mapped_column(String(200))
+    """Such as `install greeting 0.1.0`."""
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    """The plugins and every package with its version and hashes, as JSON."""
+    made_by: Mapped[str] = mapped_column(String(320))
+    made_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class PluginWheel(Base):
+    """A wheel that came from no index, so that other machines can install it, too."""
+
+    __tablename__ = "plugin_wheels"
+
+    name: Mapped[str] = mapped_column(String(300), primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class PluginFailure(Base):
