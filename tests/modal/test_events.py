@@ -19,7 +19,7 @@ from skyhook.compute.modal.backend import ModalCompute
 
 @pytest.fixture(scope="module", autouse=True)
 def deployed(modal_server: ModalServer) -> None:
-    build([Tool]).deploy(name="skyhook")
+    build([Tool], {}).deploy(name="skyhook")
 
 
 @pytest.fixture

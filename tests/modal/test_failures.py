@@ -22,7 +22,7 @@ from skyhook.compute.modal.errors import ModalUnauthorized, ModalUnreachable
 
 @pytest.fixture(scope="module")
 def deployed(modal_server: ModalServer) -> ModalServer:
-    build([Tool, Serial]).deploy(name="skyhook")
+    build([Tool, Serial], {}).deploy(name="skyhook")
     return modal_server
 
 

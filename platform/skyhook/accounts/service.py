@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
@@ -185,21 +185,28 @@ async def require_rank(session: AsyncSession, caller: Caller, *roles: Role) -> N
 
 
 async def _member(session: AsyncSession, caller: Caller, member_id: UUID) -> Member:
+    # Every owner's row is locked as well, so that two owners cannot both leave at the same moment; in an
+    # order, so that they do not wait for each other.
+    locked = (
+        select(Member.id)
+        .where(Member.organization_id == caller.organization_id)
+        .where(or_(Member.role == Role.OWNER, Member.id == member_id))
+        .order_by(Member.id)
+        .with_for_update()
+    )
+    await session.execute(locked)
     query = select(Member).where(Member.id == member_id, Member.organization_id == caller.organization_id)
-    member = await session.scalar(query.options(joinedload(Member.user)).with_for_update(of=Member))
+    member = await session.scalar(query.options(joinedload(Member.user)))
     if member is None:
         raise NotFound("This organization has no such member.")
     return member
 
 
 async def _require_another_owner(session: AsyncSession, member: Member) -> None:
-    # Every owner's row is locked, so that two owners cannot both leave at the same moment.
-    owners = await session.scalars(
-        select(Member.id)
-        .where(Member.organization_id == member.organization_id, Member.role == Role.OWNER)
-        .with_for_update()
+    owners = select(func.count()).where(
+        Member.organization_id == member.organization_id, Member.role == Role.OWNER
     )
-    if len(owners.all()) < 2:
+    if (await session.scalar(owners) or 0) < 2:
         raise LastOwner("An organization needs an owner: make somebody else one first.")
 
 

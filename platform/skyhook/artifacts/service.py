@@ -227,6 +227,9 @@ class Artifacts:
         async with self._database.write() as session:
             if await contents.attach(session, artifact):
                 return
+        # In a unit of work of its own: the one before may have locked a content that was just dropped, while
+        # another that locks the organization waits for it.
+        async with self._database.write() as session:
             content = await contents.begin_upload(
                 session, artifact.organization_id, incoming, self._organization_at_most
             )
