@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -68,6 +69,7 @@ class Nursery:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="skyhook-nursery-")
         self._started = 0
+        self._one_at_a_time = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1],
@@ -80,15 +82,16 @@ class Nursery:
         """Begins a command; what it prints is added to two files, or to one."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._started += 1
-        result = Path(self._folder.name, str(self._started))
-        order = {
-            "arguments": list(arguments), "environment": dict(environment), "folder": os.getcwd(),
-            "out": str(out), "errors": str(errors), "result": str(result),
-        }  # fmt: skip
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return Command(int(self._process.stdout.readline()), result)
+        with self._one_at_a_time:
+            self._started += 1
+            result = Path(self._folder.name, str(self._started))
+            order = {
+                "arguments": list(arguments), "environment": dict(environment), "folder": os.getcwd(),
+                "out": str(out), "errors": str(errors), "result": str(result),
+            }  # fmt: skip
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+            return Command(int(self._process.stdout.readline()), result)
 
     def run(self, arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str, str]:
         """Runs a command to its end: its exit status, and what it printed and complained of."""

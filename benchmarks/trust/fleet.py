@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from benchmarks.trust.warm import Nursery, WarmServer
 from sqlalchemy import select, text
 from tests.serving import Server
 
@@ -32,14 +31,11 @@ class Fleet:
         shared = {"SKYHOOK_SECRET": secrets.token_hex(32), **(environment or {})}
         self.url = url
         self.servers = [
-            WarmServer(folder / f"server-{number}", database_url=url, environment=dict(shared))
+            Server(folder / f"server-{number}", database_url=url, environment=dict(shared))
             for number in range(count)
         ]
         for server in self.servers:
             server.data.mkdir(parents=True)
-        self.nursery = Nursery(self.first.variables())
-        for server in self.servers:
-            server.nursery = self.nursery
 
     @property
     def first(self) -> Server:
@@ -77,7 +73,6 @@ def fleet(folder: Path, url: str, count: int, environment: dict[str, str] | None
     finally:
         for server in running.servers:
             end(server)
-        running.nursery.close()
 
 
 def end(server: Server) -> None:
@@ -98,6 +93,14 @@ def children(server: Server) -> list[int]:
         return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
     except OSError:
         return []
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs still."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 async def one(database: Database, query: str, **values: Any) -> Any:

@@ -18,8 +18,15 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from benchmarks.trust.fleet import Fleet, children, differences, first_organization, one, unbalanced
-from benchmarks.trust.warm import is_alive
+from benchmarks.trust.fleet import (
+    Fleet,
+    children,
+    differences,
+    first_organization,
+    is_alive,
+    one,
+    unbalanced,
+)
 from benchmarks.trust.wire import Line, code_of
 from sqlalchemy import func, select, text
 from tests.serving import Server
