@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import msgspec
 from litestar import Response, get, post
+from litestar.datastructures import UploadFile
 
 from skyhook.accounts.models import User
 from skyhook.errors import InvalidInput, NotFound, SkyhookError
@@ -16,13 +17,15 @@ from skyhook.plugins.description import Description, describe
 from skyhook.plugins.installation.changes import Changes, Order, Verb
 from skyhook.plugins.installation.folders import Folders
 from skyhook.plugins.installation.generation import Generation, InstalledPlugin
-from skyhook.plugins.installation.records import Records
+from skyhook.plugins.installation.records import LARGEST_WHEEL, Records, revision
 from skyhook.plugins.installation.service import is_own
 from skyhook.plugins.models import PluginGeneration
 from skyhook.services import Services
 from skyhook_console.visiting import Http, Visit, go
 
 HOME = "/console/instance/plugins"
+MOST_BYTES = LARGEST_WHEEL + (1 << 20)
+"""Of a form, with an uploaded wheel in it."""
 SHOWN = 50
 """How many generations the history shows."""
 
@@ -42,6 +45,18 @@ class Row:
     broken: str | None = None
     """Why it cannot be used."""
     description: Description | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is installed, as this machine and the database know it."""
+
+    rows: Sequence[Row]
+    history: Sequence[PluginGeneration]
+    lacks: bool
+    """Whether this machine lacks what is installed elsewhere."""
+    left: Sequence[str]
+    """The plugins that were removed and whose tables are still there."""
 
 
 @get("/instance/plugins")
@@ -76,20 +91,25 @@ async def switch_instance_plugin(request: Http, visit: Visit, name: str) -> Resp
     return go(request, f"{HOME}/{name}?switched={'on' if way == 'on' else 'off'}#switch")
 
 
-@post("/instance/changes", status_code=200)
+@post("/instance/changes", status_code=200, request_max_body_size=MOST_BYTES)
 async def start_change(request: Http, visit: Visit) -> Response[str]:
     """Begins a change, in a process of its own, and leads to its page."""
     user = administrator(visit)
     if (asked := await visit.ask_again()) is not None:
         return asked
     form = await request.form()
-    given = {key: str(value).strip() for key, value in form.items()}
+    shown = given = {key: value.strip() for key, value in form.items() if isinstance(value, str)}
+    wheel = form.get("wheel")
+    content = None
+    if isinstance(wheel, UploadFile) and wheel.filename:
+        given = given | {"source": wheel.filename}
+        content = await wheel.read()
     try:
-        change_id = await changes_of(visit.services).start(user, _order(given, user.email))
+        change_id = await changes_of(visit.services).start(user, _order(given, user.email), content)
     except SkyhookError as error:
         if given.get("verb") in ("upgrade", "remove") and given.get("name"):
-            return await _one(visit, given["name"], error=error, given=given)
-        return await _list(visit, error=error, given=given)
+            return await _one(visit, given["name"], error=error, given=shown)
+        return await _list(visit, error=error, given=shown)
     return go(request, f"/console/instance/changes/{change_id}")
 
 
@@ -110,7 +130,9 @@ def _order(given: Mapping[str, str], made_by: str) -> Order:
     if verb not in get_args(Verb):
         raise InvalidInput("A change is one of: " + ", ".join(get_args(Verb)) + ".", field="verb")
     if verb == "install" and not source:
-        raise InvalidInput("Say what to install: a name, a wheel, a folder or git+URL.", field="source")
+        raise InvalidInput(
+            "Say what to install: a name, a path on the server, git+URL or a wheel.", field="source"
+        )
     if verb in ("upgrade", "remove") and not name:
         raise InvalidInput("Say which plugin.", field="name")
     purge = verb == "remove" and bool(given.get("purge"))
@@ -125,13 +147,12 @@ def _order(given: Mapping[str, str], made_by: str) -> Order:
 async def _list(
     visit: Visit, *, error: SkyhookError | None = None, given: Mapping[str, str] | None = None
 ) -> Response[str]:
-    rows, history, lacks = await _rows(visit.services)
+    state = await _state(visit.services)
     return visit.page(
         "instance_plugins.html",
         status=error.status if error else 200,
-        rows=rows,
-        history=history[:SHOWN],
-        lacks=lacks,
+        state=state,
+        history=state.history[:SHOWN],
         changes=changes_of(visit.services).latest()[:5],
         given=given or {},
         error=error and error.message,
@@ -147,8 +168,10 @@ async def _one(
     given: Mapping[str, str] | None = None,
     switched: str = "",
 ) -> Response[str]:
-    rows, _, _ = await _rows(visit.services)
-    row = next((one for one in rows if one.name == name), None)
+    state = await _state(visit.services)
+    row = next((one for one in state.rows if one.name == name), None)
+    if row is None and name in state.left:
+        return await _list(visit, error=error, given=given)
     if row is None:
         raise NotFound(f"No plugin {name!r} is installed.")
     return visit.page(
@@ -162,8 +185,7 @@ async def _one(
     )
 
 
-async def _rows(services: Services) -> tuple[Sequence[Row], Sequence[PluginGeneration], bool]:
-    """Every plugin, the history, and whether this machine lacks what is installed elsewhere."""
+async def _state(services: Services) -> State:
     history = await Records(services.database).history()
     kept = [(one, msgspec.json.decode(one.content, type=Generation)) for one in history]
     folders = Folders(services.configuration.data)
@@ -180,7 +202,8 @@ async def _rows(services: Services) -> tuple[Sequence[Row], Sequence[PluginGener
     for broken in services.plugins.broken:
         if broken.name not in gone:
             rows[broken.name] = _row(broken.name, here, kept, broken.name, "", broken.reason)
-    return [rows[name] for name in sorted(rows)], history, newest.packages != here.packages
+    left = [name for name in sorted(gone) if await revision(services.database, name) is not None]
+    return State([rows[name] for name in sorted(rows)], history, newest.packages != here.packages, left)
 
 
 def _row(

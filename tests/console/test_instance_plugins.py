@@ -65,7 +65,7 @@ def test_an_administrator_is_led_there_and_a_viewer_is_not(
 @pytest.mark.parametrize(
     ("form", "told"),
     [
-        ({"verb": "install", "source": " "}, "Say what to install: a name, a wheel, a folder or git+URL."),
+        ({"verb": "install", "source": " "}, "Say what to install: a name, a path"),
         ({"verb": "burn"}, "A change is one of: install, upgrade, remove, rollback, sync."),
         ({"verb": "rollback", "number": "-1"}, "A generation is a number of the history."),
         ({"verb": "remove", "name": "probe", "purge": "yes", "typed": "prob"}, "type its name: probe"),
@@ -81,11 +81,26 @@ def test_a_change_that_is_not_one_is_refused_on_the_page_it_came_from(
     assert "Plugins of the instance" in answer.text
 
 
-def test_a_change_that_fails_says_why(client: httpx.Client) -> None:
-    address = begin(client, verb="install", source="/nowhere/at-all.whl").headers["location"]
-    assert list(events(client, address))[-1][1:] == ("state", "failed")
+@pytest.mark.parametrize(
+    ("form", "outcome", "told"),
+    [
+        (
+            {"verb": "install", "source": "/nowhere/at-all.whl"},
+            "failed",
+            "There is nothing at /nowhere/at-all.whl.",
+        ),
+        ({"verb": "upgrade", "name": "probe"}, "failed", "No plugin &#39;probe&#39; was installed by"),
+        ({"verb": "rollback"}, "failed", "Nothing was ever installed: there is nothing to go back to."),
+        ({"verb": "sync"}, "done", "This machine has what is installed."),
+    ],
+)
+def test_a_change_says_how_it_ended(
+    client: httpx.Client, form: dict[str, str], outcome: str, told: str
+) -> None:
+    address = begin(client, **form).headers["location"]
+    assert list(events(client, address))[-1][1:] == ("state", outcome)
     page = client.get(address).text
-    assert "There is nothing at /nowhere/at-all.whl." in page
+    assert told in page
     assert f"Asked for by {ADMINISTRATOR}" in page
     assert "data-change" not in page
     assert address in client.get(PAGE).text
@@ -133,3 +148,22 @@ def test_a_plugin_is_switched_off_and_on_for_an_organization(client: httpx.Clien
     wrong = switch("off", "nobody-at-all")
     assert wrong.status_code == 404
     assert 'value="nobody-at-all"' in wrong.text
+
+
+def test_a_wheel_is_uploaded_and_nothing_else(client: httpx.Client, tmp_path: Path) -> None:
+    def upload(name: str, content: bytes) -> httpx.Response:
+        data = {"form_token": form_token(client), "verb": "install"}
+        return client.post(CHANGES, data=data, files={"wheel": (name, content)})
+
+    path = wheel(tmp_path, "sleet")
+    address = upload(path.name, path.read_bytes()).headers["location"]
+    assert list(events(client, address))[-1][1:] == ("state", "waiting")
+    assert "sleet:read: Read sleet" in client.get(address).text
+    client.post(f"{address}/drop", data={"form_token": form_token(client)})
+    for name in ("notes.txt", "../sleet.whl", "sleet.whl/", ".whl"):
+        refused = upload(name, b"a note")
+        assert refused.status_code == 400, name
+        assert "Only a wheel can be uploaded" in refused.text
+    large = upload("large.whl", bytes(66 << 20))
+    assert large.status_code == 413
+    assert "too large" in large.text

@@ -7,6 +7,7 @@ process that works on it holds a lock on its log for as long as it lives.
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import re
@@ -27,7 +28,7 @@ from skyhook.accounts.models import User
 from skyhook.clock import now
 from skyhook.configuration import Configuration
 from skyhook.database import Database
-from skyhook.errors import NotFound
+from skyhook.errors import InvalidInput, NotFound
 from skyhook.plugins.description import Description
 from skyhook.plugins.errors import PluginRefused
 from skyhook.plugins.installation.verifying import environment_of
@@ -35,6 +36,7 @@ from skyhook.plugins.installation.verifying import environment_of
 LOG, ANSWER, OUTPUT = "log.jsonl", "answer", "output.txt"
 KEPT = 20
 """How many changes can still be looked at."""
+_WHEEL = re.compile(r"\w[\w.+!-]*\.whl", re.ASCII)
 _ID = re.compile(r"\d{14}-[0-9a-f]{8}")
 Verb: TypeAlias = Literal["install", "upgrade", "remove", "rollback", "sync"]
 State: TypeAlias = Literal["working", "waiting", "applying", "done", "failed", "dropped"]
@@ -124,13 +126,22 @@ class Changes:
         self._database = database
         self.root = configuration.data / "plugins" / "changes"
 
-    async def start(self, user: User, order: Order) -> str:
-        """Lets a process of its own work on it; its id."""
+    async def start(self, user: User, order: Order, wheel: bytes | None = None) -> str:
+        """Lets a process of its own work on it; its id.
+
+        With the content of a wheel, the order's source is its file's name. Raises InvalidInput for another.
+        """
+        if wheel is not None and not _WHEEL.fullmatch(order.source):
+            raise InvalidInput("Only a wheel can be uploaded: its name ends with .whl.", field="wheel")
         for old in sorted(self.root.glob("*"))[: 1 - KEPT]:
             if not _is_held(old / LOG):
                 shutil.rmtree(old, ignore_errors=True)
         folder = self.root / f"{order.at:%Y%m%d%H%M%S}-{secrets.token_hex(4)}"
         folder.mkdir(parents=True, mode=0o700)
+        if wheel is not None:
+            file = folder / order.source
+            await asyncio.to_thread(file.write_bytes, wheel)
+            order = msgspec.structs.replace(order, source=str(file))
         async with self._database.write() as session:
             await record_of_user(session, user.id, "plugins.change_asked", change=str(order))
         self._work_on(folder, order)
