@@ -22,6 +22,8 @@ PAGES = (
     ("/organization", "Organization"),
 )
 """Of an organization: the address below its own, and the name."""
+INSTANCE = (("/console/instance/plugins", "Plugins of the instance"),)
+"""For those who administer it."""
 ACTS = (("/keys/new", "Create a key"),)
 """What the palette offers beside the pages."""
 
@@ -45,7 +47,7 @@ def tabs(member: Member) -> list[Link]:
     return [Link(home(member) + address, title) for address, title in PAGES]
 
 
-def entries(members: Iterable[Member], member: Member | None) -> list[Link]:
+def entries(members: Iterable[Member], member: Member | None, administers_instance: bool) -> list[Link]:
     """Everything that the palette leads to; pages of other organizations by their overview."""
     here = [
         Link(home(member) + address, title, member.organization.name)
@@ -57,5 +59,12 @@ def entries(members: Iterable[Member], member: Member | None) -> list[Link]:
         for one in members
         if member is None or one.id != member.id
     ]
+    instance = [Link(*one, "Instance") for one in INSTANCE if administers_instance]
     api = f"/graphql?organization={member.organization.slug}" if member else "/graphql"
-    return [*here, *others, Link("/console/account", "Account", "You"), Link(api, "GraphiQL", "API")]
+    return [
+        *here,
+        *others,
+        *instance,
+        Link("/console/account", "Account", "You"),
+        Link(api, "GraphiQL", "API"),
+    ]

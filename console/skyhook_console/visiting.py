@@ -10,6 +10,7 @@ from litestar import Request, Response
 from litestar.datastructures import Cookie, FormMultiDict
 from litestar.enums import MediaType
 from litestar.exceptions import HTTPException
+from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE
 
 from skyhook.accounts.errors import LoginThrottled, PasskeyRefused, PasskeyTooLate, WrongPassword
 from skyhook.accounts.models import Member
@@ -206,6 +207,8 @@ class Visiting:
             status, message = error.status, error.message
         elif isinstance(error, HTTPException) and error.status_code < 500:
             status, message = error.status_code, "There is nothing at this address."
+            if status == HTTP_413_REQUEST_ENTITY_TOO_LARGE:
+                message = "What you sent is too large for this page."
         else:
             status, (message, _) = 500, internal_error(error, request.headers.get("x-request-id", ""))
         nobody = Visit(request, self._services, self._pages)

@@ -121,7 +121,9 @@ def test_a_page_with_all_it_loads_is_under_60_kb(client: httpx.Client, page: str
     assert 10_000 < weight(client, f"/console/o/first{page}") < 60_000
 
 
-@pytest.mark.parametrize("page", ["account", "organizations/new"])
+@pytest.mark.parametrize(
+    "page", ["account", "organizations/new", "instance/plugins", "instance/plugins/imagine"]
+)
 def test_a_page_of_the_visitor_is_as_light(client: httpx.Client, page: str) -> None:
     client.post("/console/account/sessions/end-others", data={"form_token": form_token(client)})
     assert 10_000 < weight(client, f"/console/{page}") < 60_000

@@ -59,6 +59,18 @@ OF_VISITORS = {
     "POST /console/signup/{token:str}": ANYBODY,
     "GET /console/static/{version:str}/{name:str}": ANYBODY,
 }
+INSTANCE = "/console/instance"
+OF_INSTANCE = {
+    f"POST {INSTANCE}/changes",
+    f"GET {INSTANCE}/changes/{{change_id:str}}",
+    f"POST {INSTANCE}/changes/{{change_id:str}}/agree",
+    f"POST {INSTANCE}/changes/{{change_id:str}}/drop",
+    f"GET {INSTANCE}/changes/{{change_id:str}}/events",
+    f"GET {INSTANCE}/plugins",
+    f"GET {INSTANCE}/plugins/{{name:str}}",
+    f"POST {INSTANCE}/plugins/{{name:str}}/switch",
+}
+"""For its administrators; for everybody else they are not there."""
 HOME = "/console/o/{slug:str}"
 OF_ORGANIZATIONS = {
     f"GET {HOME}": scopes.USAGE_READ,
@@ -129,6 +141,7 @@ DANGEROUS = {
     "POST /console/account/passkeys/new",
     "POST /console/account/passkeys/{passkey_id:uuid}/remove",
     "POST /console/account/sessions/end-others",
+    *(route for route in OF_INSTANCE if route.startswith("POST ")),
     f"POST {HOME}/billing/automatic",
     f"POST {HOME}/billing/plan/change",
     f"POST {HOME}/invitations",
@@ -142,7 +155,7 @@ DANGEROUS = {
     f"POST {HOME}/plugins/{{name:str}}/settings",
 }
 """What a login that is a while ago is not enough for."""
-TABLE = OF_VISITORS | OF_ORGANIZATIONS
+TABLE = OF_VISITORS | dict.fromkeys(OF_INSTANCE, LOGGED_IN) | OF_ORGANIZATIONS
 KNOWN = frozenset(scope.name for scope in scopes.CORE_SCOPES)
 
 
@@ -265,6 +278,19 @@ def test_a_role_sees_what_it_may(people: People, route: str) -> None:
     if "/functions/{" in route:
         wanted = {403, 404}  # of what is not there, and only administrators of the instance would see it
     assert {people.ask(role, route)[0] for role in may} <= wanted
+
+
+@pytest.mark.parametrize("route", sorted(OF_INSTANCE))
+def test_only_administrators_of_the_instance_find_its_pages(people: People, route: str) -> None:
+    for role in (*Role, None):
+        if role is not Role.OWNER:
+            status, page = people.ask(role, route)
+            assert status == 404
+            assert "There is nothing at this address." in page
+    status, page = people.ask(Role.OWNER, route)
+    assert "There is nothing at this address." not in page
+    if route in (f"GET {INSTANCE}/plugins", f"GET {INSTANCE}/plugins/{{name:str}}"):
+        assert status == 200
 
 
 @pytest.mark.parametrize("route", POSTS)

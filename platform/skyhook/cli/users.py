@@ -26,6 +26,6 @@ def create(email: str, name: str | None, password: str) -> None:
 @click.argument("email")
 @click.option("--revoke", is_flag=True, help="Take it away again.")
 def administrator(email: str, revoke: bool) -> None:
-    """Let the user EMAIL administer the whole instance in the console: the settings of plugins."""
+    """Let the user EMAIL administer the whole instance in the console: plugins and their settings."""
     with_services(lambda services: services.accounts.set_instance_administrator(email, not revoke))
     click.echo(f"{email} is {'no longer' if revoke else 'now'} an administrator of the instance.")

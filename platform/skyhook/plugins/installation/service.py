@@ -207,7 +207,7 @@ class Installer:
 
         Raises PluginRefused for one that is installed, or whose requests still run.
         """
-        if self.folders.current_generation.plugin(name) is not None or _is_own(name, self.folders.root):
+        if self.folders.current_generation.plugin(name) is not None or is_own(name, self.folders.root):
             raise PluginRefused(f"{name} is installed: skyhook plugins remove {name} --purge")
         self._tell("Waiting until its last requests have ended")
         if not await asyncio.to_thread(wait_until_drained, self._data, DRAIN_S):
@@ -377,7 +377,7 @@ def _plugins(folder: Path, sources: Mapping[str, str]) -> list[InstalledPlugin]:
     return sorted(found, key=lambda plugin: plugin.name)
 
 
-def _is_own(name: str, root: Path) -> bool:
+def is_own(name: str, root: Path) -> bool:
     """Whether a plugin came with the server's own packages."""
     own = resolving.own_path(root)
     return any(

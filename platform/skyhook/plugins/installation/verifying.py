@@ -68,12 +68,12 @@ class Verifier:
     async def migrate(self, configuration: Configuration, folder: Path, plugins: Sequence[str]) -> None:
         """Brings the database up to date for these plugins of a generation, all or nothing."""
         order = {"task": "migrate", "folder": _text(folder), "changed": plugins}
-        await asyncio.to_thread(self._ask, order | {"environment": _environment(configuration)})
+        await asyncio.to_thread(self._ask, order | {"environment": environment_of(configuration)})
 
     async def downgrade(self, configuration: Configuration, folder: Path, plugin: str, revision: str) -> None:
         """Takes the database back to a revision of the plugin."""
         order = {"task": "downgrade", "folder": _text(folder), "changed": [plugin], "revision": revision}
-        await asyncio.to_thread(self._ask, order | {"environment": _environment(configuration)})
+        await asyncio.to_thread(self._ask, order | {"environment": environment_of(configuration)})
 
     def start(self) -> None:
         """Starts the program, where it does not run: it takes seconds until it has imported what it needs."""
@@ -133,7 +133,7 @@ class Verifier:
         return int(line)
 
 
-def _environment(configuration: Configuration) -> dict[str, str]:
+def environment_of(configuration: Configuration) -> dict[str, str]:
     """All of it, with the database written out: the default one depends on where a process runs."""
     return {
         **os.environ,
