@@ -14,7 +14,7 @@ import pytest
 from imagining import Studio, unsigned
 from modal_server import ModalServer
 from modal_state import Call
-from tests.serving import Server
+from tests.serving import Server, free_port
 
 from skyhook.compute.modal.naming import class_name
 
@@ -207,7 +207,7 @@ def test_a_server_without_a_right_token_says_what_to_do(
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "skyhook", "serve"],
-        env=server.variables() | wrong,
+        env=server.variables() | {"SKYHOOK_PORT": str(free_port())} | wrong,
         capture_output=True,
         text=True,
         check=False,
