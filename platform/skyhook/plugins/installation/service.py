@@ -268,7 +268,7 @@ class Installer:
         folder = self.folders.of(Generation((), packages))
         assert folder is not None
         if not folder.is_dir():
-            self._tell(f"Installing {len(packages)} packages")
+            self._tell(f"Installing {len(packages)} package{'s' if len(packages) > 1 else ''}")
             building = self.folders.building()
             await resolving.install(
                 packages, self.folders.current, building, self.folders.wheels, self._index
