@@ -13,6 +13,7 @@ from skyhook.plugin import Asked, Call, Info, SkyhookError
 CONVERSIONS = "units.conversions"
 USE = "units:use"
 REGISTRY = pint.UnitRegistry(cache_folder=None)
+DIGITS = 12  # that are told; what comes after them may be what binary arithmetic left
 # Names with small powers between * and /, and no numbers: pint would compute whatever else stands there.
 UNIT = re.compile(r"[^\W\d]{1,40}(\^-?[1-9])?([*/][^\W\d]{1,40}(\^-?[1-9])?){0,5}")
 
@@ -47,7 +48,7 @@ def convert(value: float, unit: str, to: str) -> float:
         raise UnitsIncompatible(f"{unit} cannot be converted to {to}.", field="to") from error
     if not math.isfinite(converted):
         raise UnitsIncompatible(f"{value} {unit} is too much to be told in {to}.", field="to")
-    return float(converted)
+    return float(f"{converted:.{DIGITS}g}")
 
 
 def _unit(text: str, field: str) -> pint.Unit:
