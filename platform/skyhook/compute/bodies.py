@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib
 import traceback
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from skyhook.compute.protocol import Failed
+from skyhook.compute.running import Running
 from skyhook.function import FunctionError
+
+_END = object()
 
 
 def find(name: str) -> Any:
@@ -26,6 +30,32 @@ def load(name: str) -> Any:
     if prepare is not None:
         prepare()
     return instance
+
+
+def send_each(
+    running: Running,
+    items: Iterator[Any],
+    encode: Callable[[Any], bytes],
+    send: Callable[[bytes, Any], None],
+) -> None:
+    """Sends what the generator yields for as long as somebody takes it, then closes the generator.
+
+    `send` is given each item encoded, and as it is.
+    """
+    try:
+        while True:
+            with running:
+                item = next(items, _END)
+            if item is _END:
+                return
+            encoded = encode(item)
+            if not running.take_credit(len(encoded)):
+                return
+            send(encoded, item)
+    finally:
+        close = getattr(items, "close", None)
+        if close is not None:
+            close()
 
 
 def failure(call_id: int, error: BaseException) -> Failed:

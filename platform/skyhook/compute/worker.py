@@ -15,19 +15,16 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from skyhook.compute import protocol
-from skyhook.compute.bodies import encodable, failure, load
+from skyhook.compute.bodies import encodable, failure, load, send_each
 from skyhook.compute.isolation import die_with_server, limit_memory
 from skyhook.compute.protocol import Failed, RawCall
 from skyhook.compute.running import Running, Stopped
 from skyhook.compute.signature import signature_of
-
-_END = object()
 
 
 class ReplyWriter:
@@ -106,30 +103,18 @@ class Worker:
             with running:
                 value = method(self._instance, argument)
             if signature.streams:
-                self._stream(running, value)
+                send_each(
+                    running,
+                    value,
+                    lambda item: protocol.frame(protocol.Chunk(call.id, item)),
+                    lambda frame, _: self._writer.write(frame),
+                )
                 return protocol.frame(protocol.End(call.id))
             return protocol.frame(protocol.Result(call.id, value))
         except Stopped:
             raise
         except BaseException as error:  # a body may raise anything, SystemExit too
             return protocol.frame(failure(call.id, error))
-
-    def _stream(self, running: Running, items: Iterator[Any]) -> None:
-        """Sends what the generator yields for as long as somebody takes it, then closes the generator."""
-        try:
-            while True:
-                with running:
-                    item = next(items, _END)
-                if item is _END:
-                    return
-                frame = protocol.frame(protocol.Chunk(running.id, item))
-                if not running.take_credit(len(frame)):
-                    return
-                self._writer.write(frame)
-        finally:
-            close = getattr(items, "close", None)
-            if close is not None:
-                close()
 
 
 def main() -> None:

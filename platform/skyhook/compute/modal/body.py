@@ -6,16 +6,15 @@ import asyncio
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from skyhook.compute import protocol
-from skyhook.compute.bodies import failure, load
+from skyhook.compute.bodies import failure, load, send_each
 from skyhook.compute.checkpoints import placed
 from skyhook.compute.modal import mounts
 from skyhook.compute.modal.naming import GPU
@@ -28,7 +27,6 @@ from skyhook.function import Transient, spec_of
 
 Send = Callable[[bytes, bool], None]
 """Takes a reply, and whether it is `Transient`."""
-_END = object()
 _CALL = 0
 """The id in replies: each goes to one call, so that none is needed."""
 
@@ -121,7 +119,12 @@ class Body:
                 value = method(self._instance, argument)
             if signature.streams:
                 folders = [Path(getattr(argument, field)) for field in signature.checkpoints]
-                self._send_all(running, share, mounts.kept(value, folders), send)
+                send_each(
+                    running,
+                    mounts.kept(value, folders),
+                    lambda item: protocol.encode(protocol.Chunk(_CALL, item, self._shares.so_far(share))),
+                    lambda chunk, item: send(chunk, isinstance(item, Transient)),
+                )
                 return protocol.encode(protocol.End(_CALL, self._shares.so_far(share)))
             return protocol.encode(protocol.Result(_CALL, value, self._shares.so_far(share)))
         except Stopped:
@@ -130,23 +133,6 @@ class Body:
             failed = failure(_CALL, error)
             failed.ran = self._shares.so_far(share)
             return protocol.encode(failed)
-
-    def _send_all(self, running: Running, share: Share, items: Iterator[Any], send: Send) -> None:
-        """Sends what the generator yields for as long as somebody takes it, then closes the generator."""
-        try:
-            while True:
-                with running:
-                    item = next(items, _END)
-                if item is _END:
-                    return
-                chunk = protocol.encode(protocol.Chunk(_CALL, item, self._shares.so_far(share)))
-                if not running.take_credit(len(chunk)):
-                    return
-                send(chunk, isinstance(item, Transient))
-        finally:
-            close = getattr(items, "close", None)
-            if close is not None:
-                close()
 
 
 def gpu_here() -> str:
