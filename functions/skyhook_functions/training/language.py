@@ -18,6 +18,7 @@ from torch.nn import functional
 from transformers import GenerationConfig, LlamaForCausalLM
 
 from skyhook.function import Progress
+from skyhook_functions.training.course import Course
 from skyhook_functions.training.machine import device, made_ahead, write_whole
 
 WARM_UP = 100  # steps
@@ -68,6 +69,11 @@ def batched(pool: list[Sample], tokens: int, seed: int) -> list[Batch]:
 Pool = Callable[[int], list[Batch]]  # the batches of the pool of samples with a number
 
 
+def pool(sample: Callable[[int], Sample], tokens: int, size: int, number: int) -> list[Batch]:
+    """The batches of about `tokens` tokens of pool `number`, which has `size` samples."""
+    return batched([sample(number * size + offset) for offset in range(size)], tokens, number)
+
+
 def loss_of(model: LlamaForCausalLM, batch: Batch) -> Tensor:
     """Weighted mean cross-entropy in nats. Padding is on the right, so causal attention hides it."""
     weights = batch.weights[:, 1:]
@@ -95,21 +101,12 @@ def rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARM_UP, max(0.0, (steps - step) / decay))
 
 
-def train(
-    model: LlamaForCausalLM,
-    pool: Pool,
-    *,
-    steps: int,
-    checkpoints: Path,
-    compile_model: bool = False,
-    processes: int = 0,
-) -> Iterator[Progress]:
-    """Trains up to `steps`, from the last checkpoint on where there is one, on the GPU where there is one.
+def train(model: LlamaForCausalLM, pools: Pool, course: Course) -> Iterator[Progress]:
+    """Trains from the last checkpoint on where there is one, on the GPU where there is one.
 
-    Gives how far it has come now and then, and each time that a checkpoint is written. `processes` more of
-    them make the pools ahead.
+    Gives how far it has come now and then, and each time that a checkpoint is written.
     """
-    saved, where = checkpoints / "last.pt", device()
+    steps, saved, where = course.steps, course.checkpoints / "last.pt", device()
     model.to(where)
     optimizing = optimizers(model)
     full_rates = [one.param_groups[0]["lr"] for one in optimizing]
@@ -120,7 +117,7 @@ def train(
         for one, values in zip(optimizing, state["optimizers"], strict=True):
             one.load_state_dict(values)
         step, first, trained_s, seen = state["step"], state["pool"], state["trained_s"], state["seen"]
-    if compile_model:
+    if course.compile_model:
         model.model.compile(dynamic=True)
     began, total, counted, loss_now, speed = (
         time.monotonic() - trained_s,
@@ -130,7 +127,7 @@ def train(
         0.0,
     )
     reported_at, reported_seen = time.monotonic(), seen
-    for number, batch in _batches(pool, first, processes):
+    for number, batch in _batches(pools, first, course.sampling_processes):
         if step >= steps:
             break
         loss = loss_of(model, batch.to(where))
@@ -165,8 +162,8 @@ def kept_tokenizer(file: Path, make: Callable[[], Tokenizer]) -> Tokenizer:
     return Tokenizer.from_file(str(file))
 
 
-def _batches(pool: Pool, first: int, processes: int) -> Iterator[tuple[int, Batch]]:
-    for number, batches in made_ahead(pool, first, processes):
+def _batches(pools: Pool, first: int, processes: int) -> Iterator[tuple[int, Batch]]:
+    for number, batches in made_ahead(pools, first, processes):
         for batch in batches:
             yield number, batch
 

@@ -19,6 +19,7 @@ from skyhook_functions.training.code.corpus import Module, held_out, modules, tr
 from skyhook_functions.training.code.data import MOST_TOKENS, Place, Places, encode
 from skyhook_functions.training.code.ngram import NGram
 from skyhook_functions.training.code.tokenizer import END, PAD, prompt, save_tokenizer, train_tokenizer
+from skyhook_functions.training.course import Course
 from skyhook_functions.training.language import Batch, export, loss_of, padded, train
 
 SOURCE = "".join(f"def add_{number}(a, b):\n    return a + b + {number}\n\n\n" for number in range(40))
@@ -48,13 +49,14 @@ def model(tokenizer: Tokenizer) -> LlamaForCausalLM:
     )
 
 
-def pool(tokenizer: Tokenizer, number: int) -> list[Batch]:
+def batches(tokenizer: Tokenizer, number: int) -> list[Batch]:
     places = Places([MODULE], seed=1)
     return [padded([encode(tokenizer, places.place(2 * number + offset)) for offset in range(2)])]
 
 
 def run(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path, steps: int) -> None:
-    for _ in train(model, partial(pool, tokenizer), steps=steps, checkpoints=folder):
+    course = Course(checkpoints=folder, out=folder, steps=steps, batch_tokens=0)
+    for _ in train(model, partial(batches, tokenizer), course):
         pass
 
 
@@ -100,7 +102,7 @@ def test_a_long_place_keeps_what_is_next_to_the_cursor(tokenizer: Tokenizer) -> 
 def test_training_learns_and_a_stopped_run_goes_on(
     model: LlamaForCausalLM, tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
-    (batch,) = pool(tokenizer, 5_000)
+    (batch,) = batches(tokenizer, 5_000)
     before = loss_of(model, batch).item()
     run(model, tokenizer, tmp_path, 30)
     middle = loss_of(model, batch).item()
