@@ -20,6 +20,8 @@ class Course:
     batch_tokens: int
     """Tokens of a step, about."""
     seed: int = 1
+    rate: float = 1.0
+    """Share of the full learning rates: less for weights that know much already."""
     compile_model: bool = False
     processes: int | None = None
     """How many make samples; None for what suits the machine."""
@@ -36,6 +38,12 @@ def command(description: str | None, usual: Course) -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, default=usual.steps)
     parser.add_argument("--batch-tokens", type=int, default=usual.batch_tokens)
     parser.add_argument("--seed", type=int, default=usual.seed)
+    parser.add_argument(
+        "--rate",
+        type=float,
+        default=usual.rate,
+        help="share of the full learning rates: with less, weights that know much already forget less",
+    )
     parser.add_argument(
         "--compile",
         action="store_true",
@@ -59,6 +67,7 @@ def begun(options: argparse.Namespace, threads: int) -> Course:
         steps=options.steps,
         batch_tokens=options.batch_tokens,
         seed=options.seed,
+        rate=options.rate,
         compile_model=options.compile,
         processes=options.processes,
     )

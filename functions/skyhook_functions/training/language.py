@@ -4,10 +4,11 @@ A run writes `last.pt` into its checkpoints; the number of the pool of samples t
 a stopped run goes on about where it stopped.
 """
 
+import operator
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +85,14 @@ def loss_of(model: LlamaForCausalLM, batch: Batch) -> Tensor:
     return losses @ weights[weights > 0] / weights.sum()
 
 
+@torch.no_grad()
+def mean_loss(model: LlamaForCausalLM, batches: Sequence[Batch]) -> float:
+    """The loss on some batches, in nats a token."""
+    weights = [batch.weights[:, 1:].sum().item() for batch in batches]
+    losses = [loss_of(model, batch.to(model.device)).item() for batch in batches]
+    return sum(map(operator.mul, losses, weights)) / sum(weights)
+
+
 def optimizers(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the layers, AdamW for the embedding and the norms."""
     named = dict(model.named_parameters())
@@ -101,10 +110,13 @@ def rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARM_UP, max(0.0, (steps - step) / decay))
 
 
-def train(model: LlamaForCausalLM, pools: Pool, course: Course) -> Iterator[Progress]:
+def train(
+    model: LlamaForCausalLM, pools: Pool, course: Course, held_out: Sequence[Batch] = ()
+) -> Iterator[Progress]:
     """Trains from the last checkpoint on where there is one, on the GPU where there is one.
 
-    Gives how far it has come now and then, and each time that a checkpoint is written.
+    Gives how far it has come now and then, and each time that a checkpoint is written: then also the loss on what
+    is held out.
     """
     steps, saved, where = course.steps, course.checkpoints / "last.pt", device()
     model.to(where)
@@ -134,7 +146,7 @@ def train(model: LlamaForCausalLM, pools: Pool, course: Course) -> Iterator[Prog
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
         for one, full in zip(optimizing, full_rates, strict=True):
-            one.param_groups[0]["lr"] = full * rate(step, steps)
+            one.param_groups[0]["lr"] = full * course.rate * rate(step, steps)
             one.step()
             one.zero_grad()
         step, seen = step + 1, seen + batch.ids.numel()
@@ -150,7 +162,14 @@ def train(model: LlamaForCausalLM, pools: Pool, course: Course) -> Iterator[Prog
                 "pool": number, "trained_s": time.monotonic() - began, "seen": seen,
             }, saved)  # fmt: skip
         if is_report or is_saved:
-            yield Progress(step=step, steps=steps, loss=loss_now, tokens_per_s=speed, is_saved=is_saved)
+            yield Progress(
+                step=step,
+                steps=steps,
+                loss=loss_now,
+                held_out_loss=mean_loss(model, held_out) if is_saved and held_out else None,
+                tokens_per_s=speed,
+                is_saved=is_saved,
+            )
 
 
 def kept_tokenizer(file: Path, make: Callable[[], Tokenizer]) -> Tokenizer:

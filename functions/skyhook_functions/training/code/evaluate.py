@@ -1,4 +1,4 @@
-"""Score `skyhook-code` on held-out modules: `python -m skyhook_functions.training.code.evaluate`.
+"""Score `skyhook-code` on held-out packages: `python -m skyhook_functions.training.code.evaluate`.
 
 Beside each figure stands that of the n-grams of the same training modules, which fill the same places.
 """

@@ -1,4 +1,4 @@
-"""The training of `skyhook-code` as a function: trained, and scored on modules that it has not seen."""
+"""The training of `skyhook-code` as a function: trained, and scored on packages that it has not seen."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skyhook.function import Progress, TrainingEvent, TrainingRequest, function
+from skyhook_functions.training.code.sources import SOURCES
 from skyhook_functions.training.function import ModelTraining
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ SEED = 17
 
 
 @function(
-    requirements=("torch", "transformers>=5.24", "tokenizers", "numpy"),
+    requirements=("torch", "transformers>=5.24", "tokenizers", "numpy", *(source.name for source in SOURCES)),
     gpu="L4",
     memory_gib=16.0,
     timeout_s=6 * 3600.0,

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from skyhook.function import Progress
-from skyhook_functions.training.code.corpus import trained
+from skyhook_functions.training.code.corpus import held_out, trained
 from skyhook_functions.training.code.data import Places, encode
 from skyhook_functions.training.code.tokenizer import (
     CONTEXT,
@@ -33,6 +33,7 @@ STEPS = 2400
 BATCH_TOKENS = 6400
 POOL = 32  # batches' worth of places that are sorted by length together, so that a batch needs little padding
 PLACE = 400  # tokens of a place, on average
+HELD_OUT_PLACES, HELD_OUT_SEED = 64, 5  # on which the loss is measured meanwhile
 
 
 def make_model() -> LlamaForCausalLM:
@@ -59,7 +60,8 @@ def trained_code(course: Course) -> Iterator[Progress]:
     model = make_model()
     samples = partial(sample, tokenizer, Places(modules, course.seed))
     pools = partial(pool, samples, course.batch_tokens, POOL * course.batch_tokens // PLACE)
-    yield from train(model, pools, course)
+    unseen = partial(sample, tokenizer, Places(held_out(), HELD_OUT_SEED))
+    yield from train(model, pools, course, pool(unseen, course.batch_tokens, HELD_OUT_PLACES, 0))
     export(model, tokenizer, course.out, end=END, pad=PAD, longest=LONGEST_FILL)
     save_tokenizer(tokenizer, course.out)
 
