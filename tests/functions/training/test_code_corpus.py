@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import metadata
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from skyhook_functions.training.code import corpus
 from skyhook_functions.training.code.corpus import Module, SourcesMissing, is_written_by_hand, some, unlike
 from skyhook_functions.training.code.sources import SOURCES, Source
 
+ROOT = Path(__file__).parents[3]
 WORDS = {"PSF-2.0": "psf", "BSD-2-Clause": "bsd", "BSD-3-Clause": "bsd", "Apache-2.0": "apache", "MIT": "mit"}
 
 
@@ -33,6 +36,19 @@ def test_one_package_in_some_is_held_out_and_no_package_is_named_twice() -> None
     names = [source.name for source in SOURCES]
     assert len(names) == len(set(names))
     assert 0.05 < sum(source.is_held_out for source in SOURCES) / len(SOURCES) < 0.2
+
+
+def test_the_documentation_names_every_package_with_its_licence() -> None:
+    text = (ROOT / "docs" / "training.md").read_text()
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| ") and "`" in line]
+    told = {
+        (name, row[0].strip(), is_held_out)
+        for row in rows
+        if len(row) == 3
+        for is_held_out, cell in enumerate(row[1:])
+        for name in re.findall(r"`([^`]+)`", cell)
+    }
+    assert told == {(source.name, source.licence, source.is_held_out) for source in SOURCES}
 
 
 @pytest.mark.usefixtures("few_sources")

@@ -29,7 +29,7 @@ from skyhook_functions.training.scoring import SHIPPED
 
 WEIGHTS = SHIPPED / "skyhook-code"
 LONGEST_FILL = 128  # tokens
-STEPS = 2400
+STEPS = 24_000
 BATCH_TOKENS = 6400
 POOL = 32  # batches' worth of places that are sorted by length together, so that a batch needs little padding
 PLACE = 400  # tokens of a place, on average
