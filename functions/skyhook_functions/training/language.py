@@ -4,7 +4,6 @@ A run writes `last.pt` into its checkpoints; the number of the pool of samples t
 a stopped run goes on about where it stopped.
 """
 
-import operator
 import os
 import random
 import time
@@ -88,9 +87,9 @@ def loss_of(model: LlamaForCausalLM, batch: Batch) -> Tensor:
 @torch.no_grad()
 def mean_loss(model: LlamaForCausalLM, batches: Sequence[Batch]) -> float:
     """The loss on some batches, in nats a token."""
-    weights = [batch.weights[:, 1:].sum().item() for batch in batches]
-    losses = [loss_of(model, batch.to(model.device)).item() for batch in batches]
-    return sum(map(operator.mul, losses, weights)) / sum(weights)
+    weights = [float(batch.weights[:, 1:].sum()) for batch in batches]
+    losses = [float(loss_of(model, batch.to(model.device))) for batch in batches]
+    return sum(loss * weight for loss, weight in zip(losses, weights, strict=True)) / sum(weights)
 
 
 def optimizers(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
