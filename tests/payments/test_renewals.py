@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
-from tests.payments.conftest import apply_events, cents_of
+from tests.payments.conftest import apply_events, cents_of, letters, owner
 from tests.payments.plans import grants_of, here, subscribed, use_card, whole
 from tests.stripe import cards
 from tests.stripe.server import StandIn
 
-from skyhook.accounts.models import Member, Role, User
 from skyhook.billing import Billing
-from skyhook.clock import new_id, now
 from skyhook.configuration import Configuration
 from skyhook.database import Database
 from skyhook.operations.caller import Caller
@@ -49,8 +45,7 @@ async def test_a_renewal_that_is_not_paid_is_told_once_and_heals_with_another_ca
     assert row.pay_at is not None
     with pytest.raises(SubscriptionPaymentPending):
         await subscriptions.change(caller, "team")
-    await payments.renewals._mail.close()
-    assert await letters(configuration) == ["The plan of Acme could not be renewed"]
+    assert await letters(database, configuration) == ["The plan of Acme could not be renewed"]
     assert row.unpaid_invoice is not None
     stand_in.pay_invoice(row.unpaid_invoice, cards.VISA)
     await apply_events(payments, stand_in)
@@ -86,8 +81,7 @@ async def test_after_the_grace_the_discount_ends_and_after_the_last_try_the_plan
     await apply_events(payments, stand_in)
     row = await here(subscriptions, caller)
     assert (row.state, row.discount) == (SubscriptionState.CANCELED, 0)
-    await payments.renewals._mail.close()
-    assert "The plan of Acme has ended" in await letters(configuration)
+    assert "The plan of Acme has ended" in await letters(database, configuration)
     assert await cents_of(database, caller.organization_id) == 2_500
 
 
@@ -164,21 +158,3 @@ async def test_an_older_look_is_not_written_over_a_newer_one(
     payments.gateway.look = slow  # type: ignore[method-assign]
     await payments.renewals.follow(caller.organization_id)
     assert (await here(subscriptions, caller)).cancel_at_period_end
-
-
-async def owner(database: Database, organization: UUID) -> None:
-    """Somebody who gets the organization's letters."""
-    async with database.write() as session:
-        user = User(id=new_id(), email="owner@example.com", name="Owner", password_hash="", created_at=now())
-        session.add(user)
-        await session.flush()
-        session.add(Member(organization_id=organization, user_id=user.id, role=Role.OWNER))
-
-
-async def letters(configuration: Configuration) -> list[str]:
-    """The subjects of the mails that were sent, oldest first."""
-    from email import message_from_bytes
-
-    folder = Path(configuration.data) / "mail"
-    found = [message_from_bytes(path.read_bytes()) for path in sorted(folder.glob("*"))]
-    return [str(one["Subject"]) for one in found]

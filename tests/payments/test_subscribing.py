@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import select
-from tests.payments.conftest import apply_events, cents_of, mail_of
+from tests.payments.conftest import apply_events, cents_of, post_of
 from tests.payments.plans import grants_of, here, subscribed, use_card, whole
 from tests.stripe import cards
 from tests.stripe.payments import shown
@@ -40,7 +40,7 @@ async def test_tax_is_added_to_each_month_and_goes_back_with_its_money(
 ) -> None:
     stand_in.store.tax_rates["DE"] = 1_900
     configuration = replace(configuration, stripe_tax=True)
-    payments = Payments(database, configuration, mail_of(configuration))
+    payments = Payments(database, configuration, post_of(database, configuration))
     subscriptions = Subscriptions(database, payments)
     url = await subscriptions.start(caller, "starter")
     stand_in.pay(url.rpartition("/")[2], cards.VISA, country="DE")

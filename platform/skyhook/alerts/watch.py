@@ -23,7 +23,7 @@ from skyhook.database import Database
 from skyhook.graphql.ids import node_id
 from skyhook.ledger.models import LedgerAccount
 from skyhook.mail.message import Letter
-from skyhook.mail.service import Mail
+from skyhook.mail.post import Post
 from skyhook.rounds import Rounds
 from skyhook.usage.models import CALL
 from skyhook.usage.queries import sums
@@ -51,13 +51,13 @@ class Watch:
     def __init__(
         self,
         database: Database,
-        mail: Mail,
+        post: Post,
         webhooks: Webhooks,
         address: str,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
-        self._mail = mail
+        self._post = post
         self._webhooks = webhooks
         self._address = address
         self._clock = clock
@@ -131,10 +131,9 @@ class Watch:
             }
             key = f"alert:{alert.id}:{at.isoformat()}"
             await self._webhooks.publish(session, alert.organization_id, BILLING_ALERT, event, key=key)
-            letters = await self._letters(session, due)
+            self._post.add(session, await self._letters(session, due))
         self._webhooks.wake()
-        for letter in letters:
-            self._mail.send_later(letter)
+        self._post.wake()
 
     async def _letters(self, session: AsyncSession, due: _Due) -> list[Letter]:
         """To those who look after the money."""
