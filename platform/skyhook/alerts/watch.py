@@ -45,7 +45,7 @@ class _Due(NamedTuple):
     """Nano-dollars that were spent in the month, or are left."""
 
 
-class Watch:
+class Watch(Rounds):
     """The rounds of this process; of several processes one fires each alert."""
 
     def __init__(
@@ -56,24 +56,12 @@ class Watch:
         address: str,
         clock: Callable[[], datetime],
     ) -> None:
+        super().__init__(EVERY_S, _log, "spending cannot be looked at now")
         self._database = database
         self._post = post
         self._webhooks = webhooks
         self._address = address
         self._clock = clock
-        self._rounds = Rounds(self._look, EVERY_S, _log, "spending cannot be looked at now")
-
-    async def start(self) -> None:
-        """Looks twice a minute from here on."""
-        await self._rounds.start()
-
-    async def close(self) -> None:
-        """Looks no more."""
-        await self._rounds.close()
-
-    def wake(self) -> None:
-        """Looks at once."""
-        self._rounds.wake()
 
     async def round(self) -> None:
         """Fires what is due, and lets alerts of low credit fire again whose credit was topped up."""
@@ -154,7 +142,8 @@ class Watch:
         page = f"{self._address}/console/o/{organization.slug}/billing"
         return [Letter(email, subject, [f"{what} {asked}", then], "Open billing", page) for email in emails]
 
-    async def _look(self) -> float:
+    async def look(self) -> float:
+        """A round."""
         await self.round()
         return EVERY_S
 

@@ -32,26 +32,14 @@ CLAIM = timedelta(minutes=2)
 _log = logging.getLogger(__name__)
 
 
-class Post:
+class Post(Rounds):
     """The letters of an instance; each of its server processes sends some of them."""
 
     def __init__(self, database: Database, mail: Mail, *, clock: Callable[[], datetime] = clocks.now) -> None:
+        super().__init__(EVERY_S, _log, "letters cannot be sent now")
         self._database = database
         self._mail = mail
         self._clock = clock
-        self._rounds = Rounds(self._look, EVERY_S, _log, "letters cannot be sent now")
-
-    async def start(self) -> None:
-        """Sends from here on."""
-        await self._rounds.start()
-
-    async def close(self) -> None:
-        """Sends no more; what is left goes out later, or by another process."""
-        await self._rounds.close()
-
-    def wake(self) -> None:
-        """Sends at once; to be called when the unit of work with `add` is committed."""
-        self._rounds.wake()
 
     def add(self, session: AsyncSession, letters: Iterable[Letter]) -> None:
         """Writes letters down, to be sent once this unit of work is committed."""
@@ -103,7 +91,8 @@ class Post:
             else:
                 kept.due_at = due_at
 
-    async def _look(self) -> float:
+    async def look(self) -> float:
+        """A round."""
         await self.round()
         async with self._database.read() as session:
             due_at = await session.scalar(select(func.min(MailLetter.due_at)))

@@ -39,7 +39,7 @@ LOOKED_AFTER = timedelta(hours=1)
 _log = logging.getLogger(__name__)
 
 
-class Renewals:
+class Renewals(Rounds):
     """The rounds of this process; each step is safe beside those of others."""
 
     def __init__(
@@ -50,20 +50,12 @@ class Renewals:
         address: str,
         clock: Callable[[], datetime],
     ) -> None:
+        super().__init__(POLL_S, _log, "subscriptions cannot be looked after now")
         self._database = database
         self._gateway = gateway
         self._post = post
         self._address = address
         self._clock = clock
-        self._rounds = Rounds(self._look, POLL_S, _log, "subscriptions cannot be looked after now")
-
-    async def start(self) -> None:
-        """Looks every half minute from here on."""
-        await self._rounds.start()
-
-    async def close(self) -> None:
-        """Looks no more."""
-        await self._rounds.close()
 
     async def follow_customer(self, customer: str) -> None:
         """As `follow`, for whom Stripe names so; a customer that is not ours is left alone."""
@@ -148,7 +140,8 @@ class Renewals:
             await set_discount(session, row.organization_id, discount)
             row.discount = discount
 
-    async def _look(self) -> float:
+    async def look(self) -> float:
+        """A round."""
         await self.round()
         return POLL_S
 

@@ -49,30 +49,18 @@ _IS_LOW = func.coalesce(_BALANCE, 0) < AutoTopUp.threshold * NANO_PER_CENT
 _log = logging.getLogger(__name__)
 
 
-class ToppingUp:
+class ToppingUp(Rounds):
     """The rounds of this process; each step is safe beside those of others."""
 
     def __init__(
         self, database: Database, gateway: Gateway, post: Post, address: str, clock: Callable[[], datetime]
     ) -> None:
+        super().__init__(POLL_S, _log, "credit cannot be topped up now")
         self._database = database
         self._gateway = gateway
         self._post = post
         self._address = address
         self._clock = clock
-        self._rounds = Rounds(self._look, POLL_S, _log, "credit cannot be topped up now")
-
-    async def start(self) -> None:
-        """Looks every few seconds from here on."""
-        await self._rounds.start()
-
-    async def close(self) -> None:
-        """Looks no more."""
-        await self._rounds.close()
-
-    def wake(self) -> None:
-        """Looks at once."""
-        self._rounds.wake()
 
     async def round(self) -> None:
         """Does all that is due."""
@@ -249,6 +237,7 @@ class ToppingUp:
             )
         self._post.wake()
 
-    async def _look(self) -> float:
+    async def look(self) -> float:
+        """A round."""
         await self.round()
         return POLL_S
