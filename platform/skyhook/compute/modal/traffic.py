@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,12 +23,15 @@ BREAKS = (FunctionInterrupted, FunctionUnavailable, ModalUnreachable)
 class Traffic:
     """The calls of one function."""
 
-    def __init__(self, spec: FunctionSpec, handle: Any) -> None:
+    def __init__(self, spec: FunctionSpec, handle: Callable[[Any], Any]) -> None:
+        """`handle` gives what the function is called by, for a client or None."""
         self.spec = spec
-        self.handle = handle
-        """Modal's class, for what does not take long."""
-        self.connections = Connections(spec.name)
+        self.handle = handle(None)
+        """For what does not take long."""
+        self.connections = Connections(handle)
         """For what is waited for."""
+        # A stranger's program can end its machine, and must not keep others from theirs.
+        self._breaks = tuple({*BREAKS} - {FunctionInterrupted} if spec.isolated else BREAKS)
         self._breaker = Breaker()
         self._backlog = Backlog()
         self._collected = 0
@@ -102,7 +105,7 @@ class Traffic:
             yield
         except Exception as error:
             known = translated(error, self.spec.name)
-            if isinstance(known, BREAKS):
+            if isinstance(known, self._breaks):
                 self._breaker.failed()
             if known is error:
                 raise
