@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from grpclib import GRPCError, Status
-from modal_machines import Machine, Process
 from modal_proto import task_command_router_pb2 as pb2
 from modal_proto.task_command_router_grpc import TaskCommandRouterBase
 from modal_sandboxes import Machines
+from tests.machines import Machine, Process
 
 
 def _unserved(name: str) -> Any:

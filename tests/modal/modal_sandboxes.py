@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from google.protobuf.message import Message
 from grpclib import GRPCError, Status
 from modal_deploying import Deploying, unary
-from modal_machines import Machine
 from modal_proto import api_pb2
 from modal_state import State
+from tests.machines import Machine
 
 TOKEN_S = 600
 SECRET = b"the stand-in's"
@@ -115,7 +115,9 @@ class Machines:
             now = time.monotonic()
             if any(process.code is None for process in sandbox.machine.processes.values()):
                 sandbox.busy_at = now
-            if now - sandbox.began > sandbox.definition.timeout_secs:
+            if sandbox.machine.has_ended:
+                await self.end(sandbox, RESULT.GENERIC_STATUS_FAILURE)
+            elif now - sandbox.began > sandbox.definition.timeout_secs:
                 await self.end(sandbox, RESULT.GENERIC_STATUS_TIMEOUT)
             elif now - sandbox.busy_at > (sandbox.definition.idle_timeout_secs or now):
                 await self.end(sandbox, RESULT.GENERIC_STATUS_IDLE_TIMEOUT)

@@ -83,7 +83,7 @@ class ModalServer:
         self.state = State(TOKEN)
         self.containers = Containers(self.state, _container_variables)
         self.machines = Machines(self.state, _container_variables)
-        self._router = Server([Router(self.machines)])
+        self._router = _Server([Router(self.machines)])
         await self._router.start("127.0.0.1", 0)
         self.machines.address = _address(self._router)
         blobs = web.Application(client_max_size=1 << 30)
@@ -102,8 +102,9 @@ class ModalServer:
     async def _stop(self) -> None:
         await self.containers.close()
         await self.machines.close()
+        self._server.close()
+        self._router.cut()
         for server in (self._server, self._router):
-            server.close()
             await server.wait_closed()
         await self._blobs.cleanup()
         await asyncio.sleep(0.05)  # connections are closed by the loop's next turns

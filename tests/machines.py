@@ -1,4 +1,4 @@
-"""The machines of sandboxes: processes of this machine in namespaces of their own, with root's powers inside.
+"""Machines for one call each: processes of this one in namespaces of their own, with root's powers inside.
 
 A machine sees this one's programs and the packages that these tests import from, and nothing else of its
 files; it has no network. Only root can make one whose root may become another user.
@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -75,8 +75,11 @@ class Process:
 class Machine:
     """One machine, from its start until `stop`."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, without: Sequence[str] = ()) -> None:
+        """`without` has the capabilities that its commands lack, such as sys_admin."""
         self._environment = dict(environment)
+        lacks = ",".join(f"-{one}" for one in without)
+        self._powers = ["/usr/bin/setpriv", f"--bounding-set={lacks}"] if lacks else []
         self._main: asyncio.subprocess.Process | None = None
         self.pid = 0
         """Its first process, as this machine counts: the others end with it."""
@@ -100,6 +103,11 @@ class Machine:
         with os.fdopen(told) as file:
             self.pid = json.loads(await asyncio.to_thread(file.read))["child-pid"]
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is gone."""
+        return self._main is not None and self._main.returncode is not None
+
     async def begin(self, name: str, words: list[str], environment: Mapping[str, str]) -> None:
         """Starts a command on it; doing so twice by the same name starts one."""
         if name in self.processes:
@@ -109,7 +117,7 @@ class Machine:
         variables["PYTHONPATH"] = f"{variables['PYTHONPATH']}:{self._environment['PYTHONPATH']}"
         process = await asyncio.create_subprocess_exec(
             *("/usr/bin/nsenter", "-t", str(self.pid), "-m", "-p", "-n", "-i", "-u", "-r", "-w", "--"),
-            *("/usr/bin/env", *words),
+            *(*self._powers, "/usr/bin/env", *words),
             env=variables | {"PATH": f"{Path(sys.executable).parent}:/usr/bin"},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -129,7 +137,7 @@ class Machine:
 def _root(packages: list[str]) -> Iterator[str]:
     """The file system of a machine."""
     yield from ("--ro-bind", "/usr", "/usr", "--ro-bind", "/etc", "/etc", "--proc", "/proc", "--dev", "/dev")
-    for name in ("bin", "lib", "lib32", "lib64"):
+    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
         if os.path.islink(f"/{name}"):
             yield from ("--symlink", f"usr/{name}", f"/{name}")
     for folder in EMPTY:
