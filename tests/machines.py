@@ -17,7 +17,7 @@ from pathlib import Path
 
 EMPTY = ("/tmp", "/var/tmp", "/home", "/root", "/run")
 
-FIRST = "echo ready; exec sleep infinity"
+FIRST = 'echo ready; exec "$@" >/dev/null'
 
 
 class Process:
@@ -85,13 +85,14 @@ class Machine:
         """Its first process, as this machine counts: the others end with it."""
         self.processes: dict[str, Process] = {}
 
-    async def start(self) -> None:
-        """Starts it with a process that does nothing."""
+    async def start(self, *words: str) -> None:
+        """Starts it with a process of these words, after whose end it ends."""
         told, tell = os.pipe()
         self._main = await asyncio.create_subprocess_exec(
             *("/usr/bin/bwrap", *_root(self._environment["PYTHONPATH"].split(os.pathsep))),
             *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--die-with-parent"),
-            *("--cap-add", "ALL", "--info-fd", str(tell), "--", "/usr/bin/bash", "-c", FIRST),
+            *("--cap-add", "ALL", "--info-fd", str(tell), "--", "/usr/bin/bash", "-c", FIRST, "first"),
+            *words,
             env={},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

@@ -67,7 +67,7 @@ class Machines:
         )
         if not sandbox.is_blocked:
             raise GRPCError(Status.UNIMPLEMENTED, "the stand-in's machines have no network")
-        await sandbox.machine.start()
+        await sandbox.machine.start(*definition.entrypoint_args)
         self.all.append(sandbox)
         life = asyncio.create_task(self._live(sandbox))
         self._lives.add(life)

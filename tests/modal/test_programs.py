@@ -152,12 +152,6 @@ def test_its_languages_are_those_of_the_image(programs: Programs) -> None:
     assert {one["available"] for one in languages} == {True}
 
 
-@pytest.mark.parametrize("command", [["logs"], ["warm", "--containers", "1"]])
-def test_what_there_is_not_of_sandboxes_is_told(programs: Programs, command: list[str]) -> None:
-    with pytest.raises(RuntimeError, match="sandbox"):
-        programs.server.command("functions", command[0], "CodeRunner", *command[1:])
-
-
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_is_tried_and_gets_nothing(programs: Programs, scene: Scene, name: str) -> None:
     result = attack(programs, scene, name)

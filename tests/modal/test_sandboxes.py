@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import signal
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
+from uuid import uuid4
 
 import modal
+import msgspec
 import pytest
 from compute_helpers import configuration, eventually, read_into
 from modal_server import ModalServer
@@ -22,9 +26,15 @@ from skyhook.compute.modal.backend import ModalCompute
 from skyhook.compute.modal.deployment import publish
 from skyhook.compute.modal.errors import ModalNotDeployed, ModalQuotaExceeded, ModalUnauthorized
 from skyhook.compute.modal.prices import RESERVED_CORES
-from skyhook.function import spec_of
+from skyhook.compute.signature import signature_of
+from skyhook.function import WeightsFolder, function, spec_of
+from skyhook.jobs.run import JobRun
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make the stand-in's machines")
+
+
+class Weights(msgspec.Struct):
+    folder: WeightsFolder
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +190,33 @@ async def test_what_modal_refuses_is_told_as_for_any_other_function(
         patch.setattr(deployed.state, "image_names", {})
         with pytest.raises(ModalNotDeployed, match="skyhook functions deploy"):
             await compute.call(Alone.where, Text())
+
+
+async def test_a_job_waits_for_its_isolated_calls_itself(
+    compute: ModalCompute, deployed: ModalServer, tmp_path: Path
+) -> None:
+    rest = inspect.signature(JobRun).parameters.keys() - {"compute", "job_id", "folder"}
+    run = JobRun(compute=compute, job_id=uuid4(), folder=tmp_path, **dict.fromkeys(rest))
+    assert (await run.compute(Alone.where, Text("of a job"))).text.startswith("True")
+    async with aclosing(run.stream(Alone.count, Number(0.01))) as numbers:
+        assert (await anext(numbers)).value == 0
+    assert run.expenses.known
+    with pytest.raises(TypeError, match="isolated"):
+        await compute.spawn(Alone.where, Text(), "a token")
+
+
+def test_marks_that_a_machine_of_its_own_cannot_have_are_refused() -> None:
+    for marks in ({"gpu": "L4"}, {"stateful": True}):
+        with pytest.raises(TypeError, match="isolated"):
+            function(isolated=True, **marks)
+
+    @function(isolated=True)
+    class Weighing:
+        def weigh(self, weights: Weights) -> Text:
+            return Text()
+
+    with pytest.raises(TypeError, match="isolated"):
+        signature_of(Weighing.weigh)
 
 
 def is_there(pid: int) -> bool:

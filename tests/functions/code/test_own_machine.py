@@ -38,7 +38,7 @@ def program(source: str, *, language: languages.LanguageName = "python", seconds
 async def replies(request: RunRequest, *, without: Sequence[str] = ()) -> list[protocol.Reply]:
     """What one call on a new machine answers; `without` has the powers that the worker lacks."""
     machine = Machine({"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}, without=without)
-    await machine.start()
+    await machine.start("sleep", "infinity")
     words = ["python", "-P", "-m", "skyhook.compute.once", "skyhook_functions.code.run:CodeRunner"]
     try:
         await machine.begin("once", [*words, "--seconds", "30"], {"PYTHONPATH": "/root"})

@@ -141,6 +141,10 @@ class ModalCompute:
     async def spawn(self, method: Callable[[F, A], Any], argument: A, token: str) -> str:
         """Begins a call that goes on without this process; gives the id by which it is collected."""
         traffic, signature = self._routes.get(method) or self._route(method)
+        if traffic.spec.isolated:
+            raise TypeError(
+                f"{signature.method} is isolated: its machine ends with the process that began it"
+            )
         encoded = self._encode(signature, argument)
         with traffic.spawning():
             spawned = await traffic.handle.work.spawn.aio(

@@ -85,6 +85,7 @@ class Sandboxes:
             if self._app is None:
                 self._app = await modal.App.lookup.aio(APP, client=self._client)
             return await modal.Sandbox.create.aio(
+                *("sleep", "infinity"),
                 app=self._app,
                 image=modal.Image.from_name(
                     image_name(self._spec.name),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from skyhook.compute.backend import WorkerStatus
+from skyhook.compute.backend import WorkerState, WorkerStatus
 from skyhook.compute.backlog import Backlog
 from skyhook.compute.breaker import Breaker
 from skyhook.compute.errors import FunctionInterrupted, FunctionUnavailable
@@ -82,7 +82,7 @@ class Traffic:
         in_flight = self._backlog.calls + self._collected
         return WorkerStatus(
             function=self.spec.name,
-            state="failed" if self._breaker.is_open else "busy" if in_flight else "warm",
+            state="failed" if self._breaker.is_open else "busy" if in_flight else self._idle_state,
             pid=None,
             in_flight=in_flight,
             queued=0,
@@ -91,6 +91,10 @@ class Traffic:
             load_s=None,
             last_error=self._last_error,
         )
+
+    @property
+    def _idle_state(self) -> WorkerState:
+        return "stopped" if self.spec.isolated else "warm"
 
     def _admit(self) -> None:
         if wait_s := self._breaker.wait_s():
