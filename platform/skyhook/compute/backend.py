@@ -94,7 +94,7 @@ class Detached(Protocol):
     """
 
     async def spawn(self, method: Callable[[F, A], Any], argument: A, token: str) -> str:
-        """Begins a call; gives the id by which any process collects it.
+        """Begins a call of a function that is not isolated; gives the id by which any process collects it.
 
         Of the calls that are begun with one token, one runs: so a call may be begun again by a process that
         does not know whether one before it did.
