@@ -20,7 +20,7 @@ from skyhook.plugins.scaffold import write_plugin
 
 LOOK_S = 0.5
 """How often the sources are looked at."""
-WATCHED = (".py", ".toml", ".json")
+WATCHED = (".py", ".toml", ".json", ".html")
 SKIPPED = {".venv", ".skyhook", "__pycache__", "tests", ".git", "dist"}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TypeAlias
 
-from skyhook.conformance import documentation, functions, manifest, sources, tables
+from skyhook.conformance import documentation, functions, manifest, pages, sources, tables
 from skyhook.conformance.subject import Subject
 from skyhook.plugins.host import GROUP, PluginHost
 
@@ -20,6 +20,7 @@ CHECKS: Mapping[str, Check] = {
     "meters": manifest.has_prices,
     "operations": manifest.reaches_operations,
     "playground": manifest.can_be_tried,
+    "pages": pages.can_be_shown,
     "descriptions": documentation.describes_its_schema,
     "documentation": documentation.says_what_it_is,
     "migrations": tables.migrates_to_its_tables,
