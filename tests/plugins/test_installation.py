@@ -220,6 +220,26 @@ async def test_what_conflicts_with_the_servers_packages_is_refused_with_both_nam
     assert await place.state() == before
 
 
+async def test_two_plugins_whose_servers_side_needs_two_versions_are_refused_with_both_named(
+    place: Place, tmp_path: Path, verifier: Verifier
+) -> None:
+    for version in ("1.0", "2.0"):
+        pack(tmp_path / "links", "raindrop-sizes", version, {"raindrop_sizes.py": ""})
+    place.installer = Installer(
+        configuration(place.data, place.database.url.render_as_string()),
+        place.database,
+        index=Index(tmp_path / "links", offline=True),
+        verifier=verifier,
+    )
+    await place.install(wheel(tmp_path / "first", requires=["raindrop-sizes==1.0"]))
+    before = await place.state()
+    with pytest.raises(PluginRefused) as caught:
+        await place.install(wheel(tmp_path / "second", "snow", requires=["raindrop-sizes>=2"]))
+    assert "skyhook-rain==1.0 depends on raindrop-sizes==1.0" in caught.value.message
+    assert "skyhook-snow==1.0 depends on raindrop-sizes>=2" in caught.value.message
+    assert await place.state() == before
+
+
 async def test_an_upgrade_that_takes_a_field_away_or_changes_it_is_refused(
     place: Place, tmp_path: Path
 ) -> None:
