@@ -223,6 +223,15 @@ def test_migrations_that_leave_a_column_out_fail(sound: Subject) -> None:
     assert "add_column" in problems(sound, "migrations")
 
 
+def test_a_second_revision_without_a_downgrade_fails(sound: Subject, tmp_path: Path) -> None:
+    second = MIGRATION.replace('"0001"', '"0002"').replace("down_revision = None", 'down_revision = "0001"')
+    path = tmp_path / "sound_weather" / "migrations" / "0002_more.py"
+    path.write_text(second)
+    assert "its revision 0002 has no downgrade" in problems(sound, "reversals")
+    path.write_text(f"{second}def downgrade():\n    pass\n")
+    assert problems(sound, "reversals") == ""
+
+
 def test_migrations_that_cannot_run_fail_with_the_reason(sound: Subject, tmp_path: Path) -> None:
     migration = tmp_path / "sound_weather" / "migrations" / "0001_log.py"
     migration.write_text(MIGRATION.replace("op.create_table", "op.no_such_thing"))

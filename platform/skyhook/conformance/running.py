@@ -25,6 +25,7 @@ CHECKS: Mapping[str, Check] = {
     "documentation": documentation.says_what_it_is,
     "migrations": tables.migrates_to_its_tables,
     "downgrades": tables.undoes_its_migrations,
+    "reversals": tables.can_take_upgrades_back,
     "models": manifest.ships_models,
     "functions": functions.can_be_imported,
     "imports": sources.imports_what_it_may,

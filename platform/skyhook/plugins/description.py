@@ -41,7 +41,7 @@ class Description(Struct, frozen=True):
         for model in self.models:
             yield "model", model
         yield "tables", ", ".join(self.tables) or "none"
-        yield "network", ", ".join(self.network) or "names no host that it connects to"
+        yield "network", f"{', '.join(self.network) or 'no host'} (by its own word: nothing holds it to that)"
         for address in self.addresses:
             yield "address", address
         for page in self.pages:

@@ -237,8 +237,8 @@ class Plugin:
     engines: tuple[Engine, ...] = ()
     routes: tuple[WebSocketRoute, ...] = ()
     network: tuple[str, ...] = ()
-    """The hosts that it connects to, shown before it is installed; nothing holds it to them, since its code
-    runs inside the server."""
+    """The hosts that it connects to, shown before it is installed as its own word. Nothing holds it to them:
+    its code runs inside the server, and Modal cuts functions off from all hosts or none."""
     settings: type | None = None
     """A frozen msgspec Struct whose fields have types, defaults and descriptions: what can be set in it."""
     tables: MetaData | None = None
