@@ -20,8 +20,8 @@ ADMINISTRATOR, NEW = "admin@localhost", "heron@example.com"
 PAGES = [
     "", "/keys", "/keys/new", "/usage", "/usage?by=operation&plugin=probe", "/usage?period=5", "/billing",
     "/billing/statement", "/billing/prices", "/billing/payments", "/billing/plan", "/billing/invoices",
-    "/billing/invoices/preview", "/billing/details", "/plugins", "/plugins/probe", "/plugins/probe/pages/words?of=herons", "/members",
-    "/audit", "/organization",
+    "/billing/invoices/preview", "/billing/details", "/plugins", "/plugins/probe", "/members", "/audit",
+    "/organization", "/plugins/probe/pages/words?of=herons",
     "/jobs", "/files", "/functions", "/functions/probe_functions:Probe",
     "/playground", "/playground/chat/talk", "/playground/imagine/edit",
 ]  # fmt: skip
