@@ -37,7 +37,7 @@ class Shown:
         self.caller = caller
         self.plugin = plugin
         self.page = page
-        query = dict(visit.request.query_params)
+        query = dict(visit.request.query_params.multi_items())
         self.done = query.pop(DONE, None)
         """The form that was sent from it just before."""
         self.query: Mapping[str, str] = query

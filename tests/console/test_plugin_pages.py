@@ -54,7 +54,7 @@ def balance(server: Server) -> int:
 
 
 def test_a_page_is_shown_in_the_console_with_what_its_function_gives(client: httpx.Client) -> None:
-    answer = client.get(f"{PAGE}?of=<b>")
+    answer = client.get(f"{PAGE}?of=herons&of=<b>")
     assert answer.status_code == 200
     page = answer.text
     assert "<h1>Words of the probe</h1>" in page

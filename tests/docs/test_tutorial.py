@@ -134,5 +134,6 @@ def test_the_first_plugin_is_written_served_changed_tested_and_installed(termina
     own.command("migrate")
     printed = terminal.run(test_and_install)
     assert "5 passed" in printed
+    assert "page       Greetings of the console, for weather:use" in printed
     assert "price      weather.calls: 50,000 nano-dollars for each greeting" in printed
     assert Folders(own.data).current_generation.plugin("weather") is not None

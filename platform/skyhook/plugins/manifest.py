@@ -209,7 +209,8 @@ class ConsolePage:
     scope: str
     """What the visitor's role needs to see it; menus leave it out for whoever lacks it."""
     show: Callable[[Context, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
-    """Gives the template's values, from who looks (`context.caller`) and the address' query.
+    """Gives the template's values, from who looks (`context.caller`) and the query of the address; of a name
+    that is there several times the last. The name `done` is the console's.
 
     A SkyhookError is shown in the place of the page; anything else as an error with a reference.
     """
