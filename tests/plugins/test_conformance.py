@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 import subprocess
@@ -221,6 +222,16 @@ def test_migrations_that_leave_a_column_out_fail(sound: Subject) -> None:
     assert sound.plugin.tables is not None
     sound.plugin.tables.tables["weather_log"].append_column(Column("place", String(20)))
     assert "add_column" in problems(sound, "migrations")
+
+
+def test_a_page_that_is_not_shown_in_time_fails(sound: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def wait(context: Context, query: Mapping[str, str]) -> Mapping[str, Any]:
+        await asyncio.sleep(60)
+        return {}
+
+    monkeypatch.setattr("skyhook.conformance.pages.SHOW_S", 0.1)
+    changed = with_manifest(sound, pages=(replace(PAGE, show=wait),))
+    assert problems(changed, "pages") == "its page log is not shown within 0.1 s"
 
 
 def test_a_second_revision_without_a_downgrade_fails(sound: Subject, tmp_path: Path) -> None:

@@ -21,6 +21,9 @@ from skyhook.plugins.manifest import ConsolePage, Plugin
 from skyhook.plugins.pages import Templates, page_templates
 from skyhook.services import Services
 
+SHOW_S = 30.0
+"""The longest that a page may take for an organization that has nothing."""
+
 
 def can_be_shown(subject: Subject) -> Iterator[str]:
     """Each page is made once, without a query, for an organization that has nothing yet."""
@@ -58,10 +61,14 @@ async def _problems(services: Services, page: ConsolePage, templates: Templates)
     caller = Caller(new_id(), new_id(), None, frozenset({"*"}))
     context = Context(caller=caller, request_id="conformance", client_address="", services=services)
     try:
-        html = templates.fill(page, await page.show(context, {}))
+        async with asyncio.timeout(SHOW_S):
+            values = await page.show(context, {})
+        html = templates.fill(page, values)
     except SkyhookError as error:
         # A page of one thing, say, that is not shown without a query.
         return [] if error.status < 500 else [f"cannot be shown: {error.message}"]
+    except TimeoutError:
+        return [f"is not shown within {SHOW_S:g} s"]
     except Exception as error:
         return [f"cannot be shown: {type(error).__name__}: {error}"]
     reader = _Reader()
