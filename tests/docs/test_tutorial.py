@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -75,9 +74,10 @@ class Terminal:
             self._dev = subprocess.Popen(
                 line.split(), cwd=self.folder, env=self._environment, stdout=log, stderr=log
             )
-        self.wait(self._is_ready)
+        self.wait(self.is_served)
 
-    def _is_ready(self) -> bool:
+    def is_served(self) -> bool:
+        """Whether a server answers."""
         try:
             return httpx.get(f"http://{self.here}/health/ready").status_code == 200
         except httpx.TransportError:
@@ -95,10 +95,10 @@ class Terminal:
         return self._log.read_text()
 
     def stop(self) -> int:
-        """Ctrl-C in the server's terminal; its exit status."""
+        """Closes the server's terminal; its exit status."""
         if self._dev is None or self._dev.poll() is not None:
             return -1
-        self._dev.send_signal(signal.SIGINT)
+        self._dev.terminate()
         return self._dev.wait(WAIT_S)
 
 
@@ -128,6 +128,7 @@ def test_the_first_plugin_is_written_served_changed_tested_and_installed(termina
     functions.write_text(written.replace("Hello, {}!", "Good morning, {}."))
     terminal.wait(lambda: "Good morning, Ada." in terminal.run(ask))
     assert terminal.stop() == 0
+    assert not terminal.is_served()
     functions.write_text(written)
 
     own = Server(terminal.folder / ".skyhook")

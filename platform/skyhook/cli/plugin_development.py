@@ -56,6 +56,7 @@ def dev(folder: Path) -> None:
             f"Serving at {configuration().address}, the console at /console; "
             f"the key is in {data}/first-key, the password in {data}/first-password"
         )
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the server would outlive this
         server = _skyhook(environment, "serve")
         try:
             _watch(folder, server, environment)
