@@ -8,6 +8,7 @@ folder that the order names, since plugins may print. One that hangs when it is 
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import os
 import signal
@@ -228,6 +229,8 @@ def _work_in_a_fork(order: Order) -> int:
 
 def main() -> None:
     """Does what is ordered until nobody orders any more."""
+    gc.disable()  # each fork ends soon, and shares what is there now
+    gc.freeze()
     for line in sys.stdin:
         print(_work_in_a_fork(msgspec.json.decode(line, type=Order)), flush=True)
 

@@ -56,6 +56,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         # What is there now stays as long as the process: no collection has to look through it again.
+        gc.enable()
         gc.collect()
         gc.freeze()
         gc.set_threshold(GARBAGE_OBJECTS, 20, 10)
