@@ -18,6 +18,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -205,12 +206,13 @@ def _write_known(folder: Path, name: str, version: str, needs: Sequence[str]) ->
 
 def _link(package: Package, source: Path, target: Path) -> None:
     for one in metadata.distributions(path=[str(source)], name=package.name):
-        for file in one.files or ():
-            origin = source / file
-            if origin.is_file():
-                place = target / file
-                place.parent.mkdir(parents=True, exist_ok=True)
-                os.link(origin, place)
+        for file in map(Path, one.files or ()):
+            bytecode = [Path(cache_from_source(str(file)))] if file.suffix == ".py" else []
+            for part in (file, *bytecode):
+                if (source / part).is_file():
+                    place = target / part
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    os.link(source / part, place)
 
 
 def _keep(wheel: Path, wheels: Path) -> str:
