@@ -18,8 +18,9 @@ from tests.serving import Server
 from skyhook.configuration import Configuration
 from skyhook.database import Database
 from skyhook.plugins.errors import PluginRefused
+from skyhook.plugins.installation.proposing import Proposal
 from skyhook.plugins.installation.resolving import Index
-from skyhook.plugins.installation.service import Installer, Proposal
+from skyhook.plugins.installation.service import Installer
 
 CREATE = revision(1, 'op.create_table("rain_drops", sa.Column("id", sa.Integer(), primary_key=True))')
 SETTINGS = """
@@ -87,12 +88,12 @@ def test_nothing_fails_while_a_plugin_is_installed_upgraded_and_removed(
         async def seen(query: str) -> object:
             return (await asyncio.to_thread(server.graphql, query)).get("data")
 
-        await make(installer.propose_upgrade("rain", str(second)))
+        await make(installer.propose.upgrade("rain", str(second)))
         assert await seen("{ rainFalls rainMore }") == {"rainFalls": "rain 1.1", "rainMore": "more"}
         with pytest.raises(PluginRefused, match="SKYHOOK_HAIL_MOST must be a whole number"):
-            await make(installer.propose_install(str(hail)))
+            await make(installer.propose.install(str(hail)))
         assert await seen("{ rainFalls rainMore }") == {"rainFalls": "rain 1.1", "rainMore": "more"}
-        await make(installer.propose_removal("rain"))
+        await make(installer.propose.removal("rain"))
         assert await installer.purge("rain") == ["alembic_version_rain", "rain_drops"]
         assert await seen("{ rainFalls }") is None
         assert [row.change for row in await installer.records.history()] == [
