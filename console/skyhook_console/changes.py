@@ -12,7 +12,7 @@ from litestar.response import Stream
 
 from skyhook.errors import NotFound
 from skyhook.plugins.installation.changes import Change
-from skyhook_console.instance import administrator, changes_of
+from skyhook_console.instance import administrator, changes_of, home_of
 from skyhook_console.visiting import KEEPS_SESSION, Http, Visit, go
 
 POLL_S = 0.2
@@ -25,7 +25,8 @@ is only for somebody who may still see it."""
 async def change_page(visit: Visit, change_id: str) -> Response[str]:
     """A change as it stands now."""
     administrator(visit)
-    return visit.page("instance_change.html", change=changes_of(visit.services).get(change_id))
+    change = changes_of(visit.services).get(change_id)
+    return visit.page("instance_change.html", change=change, home=home_of(visit))
 
 
 @get("/instance/changes/{change_id:str}/events", opt={KEEPS_SESSION: False})

@@ -244,8 +244,9 @@ def _show(proposal: Proposal) -> None:
     click.secho(proposal.change, bold=True)
     for plugin in proposal.descriptions:
         click.echo(f"{plugin.title} ({plugin.name} {plugin.version})")
-        for part, text in plugin.lines():
-            click.echo(f"  {part:10} {text}")
+        before = next((one for one in proposal.replaced if one.name == plugin.name), None)
+        for part, text, what in plugin.lines_beside(before):
+            click.echo(f"  {part:10} {text}{f' ({what})' if what else ''}")
     for package in proposal.packages:
         click.echo(f"  {'package':10} {package.name} {package.version}")
     for plugin_gone in proposal.removed:

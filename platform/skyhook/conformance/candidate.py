@@ -47,14 +47,14 @@ ADVISED = frozenset({"meters", "descriptions", "documentation", "imports"})
 class Order(Struct, frozen=True):
     """What to do with the generation in `folder`."""
 
-    task: Literal["verify", "schema", "migrate", "downgrade"]
+    task: Literal["verify", "look", "migrate", "downgrade"]
     place: str
     """The folder for the report, and for what the process prints."""
     folder: str | None
     environment: dict[str, str] = {}
     """What the process gets beside the environment that this program has."""
     changed: tuple[str, ...] = ()
-    """The plugins that are new or of another version; of `migrate` and `downgrade` those to do it for."""
+    """The plugins that are new or of another version; of other tasks than `verify` those to do it for."""
     import_s: float = 0.0
     """How long the import of one plugin may take."""
     revisions: dict[str, str] = {}
@@ -89,8 +89,12 @@ class Candidate:
         match self._order.task:
             case "verify":
                 self._verify()
-            case "schema":
-                self._report.schema = export_schema(compose_schema(PluginHost.discover()))
+            case "look":
+                host = PluginHost.discover()
+                self._report.schema = export_schema(compose_schema(host))
+                self._report.plugins = [
+                    describe(one) for one in host.loaded if one.name in self._order.changed
+                ]
             case "migrate" | "downgrade":
                 asyncio.run(self._migrate())
         self._write()

@@ -78,9 +78,15 @@ class Proposed(msgspec.Struct, tag="proposed", frozen=True):
 
     change: str
     descriptions: tuple[Description, ...] = ()
+    replaced: tuple[Description, ...] = ()
+    """What those of them that are there bring now."""
     packages: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def before(self, name: str) -> Description | None:
+        """What the plugin brings now, where it is there."""
+        return next((one for one in self.replaced if one.name == name), None)
 
 
 class Ended(msgspec.Struct, tag="ended", frozen=True):

@@ -91,6 +91,7 @@ def _shown(proposal: Proposal | None, order: Order) -> Proposed:
     return Proposed(
         proposal.change,
         tuple(proposal.descriptions),
+        tuple(proposal.replaced),
         tuple(f"{one.name} {one.version}" for one in proposal.packages),
         tuple(f"{one.name} {one.version}" for one in proposal.removed),
         (*purged, *proposal.warnings),

@@ -12,6 +12,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from skyhook.billing.prices import PriceList
+from skyhook.clock import now
 from skyhook.database import Database
 from skyhook.errors import NotFound
 from skyhook.graphql.export import breaking_changes
@@ -67,6 +69,8 @@ class Proposal:
     removed: Sequence[InstalledPlugin]
     descriptions: Sequence[Description] = ()
     """What the changed ones bring and ask for."""
+    replaced: Sequence[Description] = ()
+    """What those of them that are there bring now."""
     warnings: Sequence[str] = ()
     is_recorded: bool = False
     """Whether the database has it already, and only this machine lacks it."""
@@ -246,13 +250,37 @@ class Proposer:
         upgraded = [one for one in names if is_checked and before.plugin(one)]
         revisions = {one: await records.revision(self._database, one) for one in upgraded}
         found = await self._verifier.verify(folder, names, revisions, self._import_s)
-        if upgraded:
-            schema = await self._verifier.schema_of(self.folders.current)
-            if breaking := breaking_changes(schema, found.schema):
+        replaced: Sequence[Description] = ()
+        if others := [one for one in names if before.plugin(one)]:
+            used = await self._verifier.look(self.folders.current, others)
+            replaced = used.plugins
+            if upgraded and (breaking := breaking_changes(used.schema, found.schema)):
                 raise PluginRefused(f"It breaks those who call it: {' '.join(breaking)}")
         return Proposal(
-            change, base, before, after, changed, removed, tuple(found.plugins), tuple(found.warnings)
+            change,
+            base,
+            before,
+            after,
+            changed,
+            removed,
+            tuple(found.plugins),
+            tuple(replaced),
+            (*found.warnings, *await self._kept_prices(found.plugins)),
         )
+
+    async def _kept_prices(self, plugins: Sequence[Description]) -> list[str]:
+        """What is told of prices that a manifest names otherwise than the list, which stays as it is."""
+        prices = PriceList(now)
+        async with self._database.read() as session:
+            await prices.load(session)
+        rates = prices.current(None)
+        return [
+            f"{meter} goes on to cost {rates[meter, None].price:,} nano-dollars, as the price list says: "
+            f"skyhook prices set {meter} {price}"
+            for plugin in plugins
+            for meter, price in plugin.prices.items()
+            if (meter, None) in rates and rates[meter, None].price != price
+        ]
 
 
 def _installed(generation: Generation, name: str) -> InstalledPlugin:
