@@ -17,8 +17,7 @@ from skyhook_console.visiting import KEEPS_SESSION, Http, Visit, go
 
 POLL_S = 0.2
 STREAM_S = 10.0
-"""A stream ends after so long, and the browser opens another: so it lets a server go that reloads, and each
-is only for somebody who may still see it."""
+"""A stream ends after so long, and the browser opens another: each is for somebody who may still see it."""
 
 
 @get("/instance/changes/{change_id:str}")
@@ -37,7 +36,7 @@ async def change_events(request: Http, visit: Visit, change_id: str) -> Stream:
     changes.get(change_id)
     text = request.headers.get("last-event-id") or request.query_params.get("after") or "0"
     after = int(text) if text.isdecimal() and len(text) < 10 else 0
-    told = events(lambda: changes.get(change_id), after)
+    told = events(lambda: changes.get(change_id), after, visit.services.draining)
     return Stream(told, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
@@ -61,11 +60,13 @@ async def _answer(request: Http, visit: Visit, change_id: str, *, is_agreed: boo
     return go(request, f"/console/instance/changes/{change_id}")
 
 
-async def events(read: Callable[[], Change], after: int) -> AsyncGenerator[bytes, None]:
+async def events(
+    read: Callable[[], Change], after: int, draining: asyncio.Event
+) -> AsyncGenerator[bytes, None]:
     clock = asyncio.get_running_loop().time
     ends_at, state = clock() + STREAM_S, None
     yield b"retry: 500\n\n"
-    while clock() < ends_at:
+    while clock() < ends_at and not draining.is_set():
         try:
             change = read()
         except NotFound:

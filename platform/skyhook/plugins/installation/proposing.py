@@ -223,7 +223,8 @@ class Proposer:
         folder = self.folders.of(Generation((), packages))
         assert folder is not None
         if not folder.is_dir():
-            self._tell(f"Installing {len(packages)} package{'s' if len(packages) > 1 else ''}")
+            fresh = len(set(packages) - set(self.folders.current_generation.packages))
+            self._tell(f"Installing {fresh} package{'' if fresh == 1 else 's'}")
             building = self.folders.building()
             await resolving.install(
                 packages, self.folders.current, building, self.folders.wheels, self._index
@@ -275,8 +276,8 @@ class Proposer:
             await prices.load(session)
         rates = prices.current(None)
         return [
-            f"{meter} goes on to cost {rates[meter, None].price:,} nano-dollars, as the price list says: "
-            f"skyhook prices set {meter} {price}"
+            f"{meter} goes on to cost {rates[meter, None].price:,} nano-dollars, as the price list says; "
+            f"to change that: skyhook prices set {meter} {price}"
             for plugin in plugins
             for meter, price in plugin.prices.items()
             if (meter, None) in rates and rates[meter, None].price != price
