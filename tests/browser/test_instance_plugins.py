@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.console.conftest import ADMINISTRATOR, password
-from tests.serving import ROOT, Server
+from tests.plugins.wheels import example
+from tests.serving import Server
 
 from .chromium import Chromium
 
@@ -22,26 +21,6 @@ CONVERT = 'mutation { unitsConvert(value: 100, unit: "km/h", to: "m/s") }'
 ADD = 'mutation { embeddingsAdd(texts: ["Cats sleep for most of the day."]) }'
 SEARCH = 'mutation { embeddingsSearch(text: "pets", first: 1) { text } }'
 FOUND = {"embeddingsSearch": [{"text": "Cats sleep for most of the day."}]}
-
-
-def build(project: Path, wheels: Path) -> Path:
-    """The wheel of a project, by uv as its author would."""
-    command = [sys.executable, "-m", "uv", "build", "--quiet", "--wheel", "--out-dir", str(wheels)]
-    subprocess.run([*command, str(project)], check=True, stdin=subprocess.DEVNULL)
-    (built,) = wheels.glob("*.whl")
-    return built
-
-
-def wheels_of(name: str, folder: Path) -> tuple[Path, Path]:
-    """Version 0.1.0 of an example, and a 0.2.0 that has another title and another price."""
-    first = build(ROOT / "examples" / name, folder / "first")
-    project = folder / name
-    shutil.copytree(ROOT / "examples" / name, project, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in (project / "pyproject.toml", project / f"skyhook_{name}" / "__init__.py"):
-        text = file.read_text().replace('"0.1.0"', '"0.2.0"')
-        text = text.replace(f'title="{name.capitalize()}"', f'title="More {name}"')
-        file.write_text(text.replace("price=1_000", "price=2_000"))
-    return first, build(project, folder / "second")
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +83,7 @@ def test_units_are_uploaded_used_upgraded_taken_back_restored_and_purged(
     visitor: Chromium, server: Server, tmp_path: Path
 ) -> None:
     chromium, page = visitor, f"{server.address}{PAGE}/units"
-    first, second = wheels_of("units", tmp_path)
+    first, second = example("units", tmp_path)
     chromium.open(server.address + PAGE)
     assert chromium.run("document.querySelector('main .empty').textContent").strip().startswith("Nothing was")
     shown = upload(chromium, server.address + PAGE, first)
@@ -160,7 +139,7 @@ def test_embeddings_come_from_a_path_keep_what_they_stored_and_are_purged_later(
     visitor: Chromium, server: Server, tmp_path: Path
 ) -> None:
     chromium, page = visitor, f"{server.address}{PAGE}/embeddings"
-    first, second = wheels_of("embeddings", tmp_path)
+    first, second = example("embeddings", tmp_path)
     chromium.open(server.address + PAGE)
     chromium.tab_to("[name=source]")
     chromium.type(str(first))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.plugins.wheels import revision, wheel
+from tests.plugins.wheels import pack, revision, wheel
 from tests.serving import Server
 
 from skyhook.configuration import Configuration
@@ -73,7 +73,9 @@ def test_nothing_fails_while_a_plugin_is_installed_upgraded_and_removed(
 ) -> None:
     server = own_server
     url = f"sqlite:///{server.data / 'skyhook.db'}"
-    first = wheel(tmp_path / "first", columns="", revisions=[CREATE])
+    links = tmp_path / "links"
+    pack(links, "raindrop-sizes", "2.5", {"raindrop_sizes.py": "SIZE = 3\n"})
+    first = wheel(tmp_path / "first", columns="", revisions=[CREATE], requires=["raindrop-sizes>=2"])
     second = wheel(tmp_path / "second", version="1.1", fields=["rain_more"], columns="", revisions=[CREATE])
     hail = wheel(tmp_path / "hail", "hail", head=SETTINGS, manifest="settings=HailSettings,")
 
@@ -105,7 +107,9 @@ def test_nothing_fails_while_a_plugin_is_installed_upgraded_and_removed(
         await database.close()
 
     with asked(server) as failures:
-        shown = server.command("plugins", "install", str(first), "--yes")
+        words = ["install", str(first), "--find-links", str(links), "--offline", "--yes"]
+        shown = server.command("plugins", *words)
+        assert "package    raindrop-sizes 2.5" in shown
         assert "price      rain.drops: 7 nano-dollars for each drop" in shown
         assert server.graphql("{ rainFalls }")["data"] == {"rainFalls": "rain 1.0"}
         assert f"from       {first}" in server.command("plugins", "info", "rain")
