@@ -315,6 +315,22 @@ async def test_of_two_changes_that_begin_alike_one_is_refused(place: Place, tmp_
     assert [one.name for one in place.installer.folders.current_generation.plugins] == ["rain", "snow"]
 
 
+async def test_an_uploaded_wheel_is_known_by_its_name_and_not_by_where_it_lay(
+    place: Place, tmp_path: Path
+) -> None:
+    path = wheel(tmp_path)
+    await place.installer.apply(await place.installer.propose.install(path.name, path), "a test")
+    path.unlink()
+    assert [one.source for one in place.installer.folders.current_generation.plugins] == [path.name]
+    with pytest.raises(PluginRefused, match=f"rain was uploaded as {path.name}: say where another version is"):
+        await place.installer.propose.upgrade("rain")
+    second = wheel(tmp_path, version="1.1")
+    upgrade = await place.installer.propose.upgrade("rain", second.name, second)
+    assert [(one.name, one.version) for one in upgrade.replaced] == [("rain", "1.0")]
+    await place.installer.apply(upgrade, "a test")
+    assert [one.source for one in place.installer.folders.current_generation.plugins] == [second.name]
+
+
 async def test_a_folder_and_a_git_repository_are_built(place: Place, tmp_path: Path) -> None:
     project = tmp_path / "project"
     built = wheel(tmp_path / "built")
