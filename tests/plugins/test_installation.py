@@ -322,7 +322,7 @@ async def test_an_uploaded_wheel_is_known_by_its_name_and_not_by_where_it_lay(
     await place.installer.apply(await place.installer.propose.install(path.name, path), "a test")
     path.unlink()
     assert [one.source for one in place.installer.folders.current_generation.plugins] == [path.name]
-    with pytest.raises(PluginRefused, match=f"rain was uploaded as {path.name}: say where another version is"):
+    with pytest.raises(PluginRefused, match=f"rain was uploaded as {path.name}: say where"):
         await place.installer.propose.upgrade("rain")
     second = wheel(tmp_path, version="1.1")
     upgrade = await place.installer.propose.upgrade("rain", second.name, second)
