@@ -12,6 +12,7 @@ from litestar.response import Stream
 
 from skyhook.errors import NotFound
 from skyhook.plugins.installation.changes import Change
+from skyhook.plugins.installation.folders import Folders
 from skyhook_console.instance import administrator, changes_of, home_of
 from skyhook_console.visiting import KEEPS_SESSION, Http, Visit, go
 
@@ -25,7 +26,9 @@ async def change_page(visit: Visit, change_id: str) -> Response[str]:
     """A change as it stands now."""
     administrator(visit)
     change = changes_of(visit.services).get(change_id)
-    return visit.page("instance_change.html", change=change, home=home_of(visit))
+    installed = Folders(visit.services.configuration.data).current_generation.plugins
+    names = {plugin.name for plugin in installed}
+    return visit.page("instance_change.html", change=change, home=home_of(visit), installed=names)
 
 
 @get("/instance/changes/{change_id:str}/events", opt={KEEPS_SESSION: False})
