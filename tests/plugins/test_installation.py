@@ -257,12 +257,12 @@ async def test_an_upgrade_that_cannot_be_taken_back_is_warned_of_and_one_that_le
 ) -> None:
     await place.install(wheel(tmp_path / "first", columns="", revisions=[FIRST]))
     lasting = wheel(tmp_path / "second", version="1.1", columns=SIZE, revisions=[FIRST, revision(2, ADD)])
-    (warning,) = (await place.installer.propose_upgrade("rain", str(lasting))).warnings
+    (warning,) = (await place.installer.propose.upgrade("rain", str(lasting))).warnings
     assert "its revision 0002 has no downgrade: where an upgrade fails after it" in warning
     other = FIRST.replace('revision = "0001"', 'revision = "first"')
     elsewhere = wheel(tmp_path / "third", version="1.2", columns="", revisions=[other])
     with pytest.raises(PluginRefused, match="its migrations do not go on from 0001"):
-        await place.installer.propose_upgrade("rain", str(elsewhere))
+        await place.installer.propose.upgrade("rain", str(elsewhere))
 
 
 async def test_a_failure_after_the_migration_takes_everything_back(

@@ -66,7 +66,7 @@ def test_functions_of_two_plugins_have_two_versions_of_a_library_on_one_server(t
                 manifest="functions=(Sizer,),",
                 files={f"{name}_functions.py": FUNCTIONS.format(version=version)},
             )
-            await installer.apply(await installer.propose_install(str(path)), "a test")
+            await installer.apply(await installer.propose.install(str(path)), "a test")
         installer.close()
         await database.close()
 
