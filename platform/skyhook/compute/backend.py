@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from skyhook.compute.expenses import Expenses
+from skyhook.errors import SkyhookError
 
 F = TypeVar("F")
 A = TypeVar("A")
@@ -75,6 +76,11 @@ class Compute(Protocol):
         expenses: Expenses | None = None,
     ) -> AsyncGenerator[R, None]:
         """Runs the generator method and yields what it yields. Closing the stream closes the generator."""
+        ...
+
+    @property
+    def problem(self) -> SkyhookError | None:
+        """Why no call can be made, as far as it is known; None where nothing is known to be wrong."""
         ...
 
     def status(self) -> list[WorkerStatus]:

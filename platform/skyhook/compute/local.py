@@ -15,6 +15,7 @@ from skyhook.compute.log import end_of_log, log_path
 from skyhook.compute.runner import FunctionRunner
 from skyhook.compute.signature import Signature, signature_of
 from skyhook.configuration import Configuration
+from skyhook.errors import SkyhookError
 from skyhook.function import spec_of
 
 F = TypeVar("F")
@@ -74,6 +75,11 @@ class LocalCompute:
         async with aclosing(runner.stream(signature, argument, timeout_s)) as results:
             async for result in results:
                 yield result
+
+    @property
+    def problem(self) -> SkyhookError | None:
+        """None: what is wrong with one function is in its status."""
+        return None
 
     def status(self) -> list[WorkerStatus]:
         """One entry for each function that was called since the start."""

@@ -16,7 +16,7 @@ from skyhook.compute import errors, protocol
 from skyhook.compute.backend import WorkerStatus
 from skyhook.compute.expenses import Expenses
 from skyhook.compute.modal.claims import NOBODY, Claims
-from skyhook.compute.modal.deployment import standings
+from skyhook.compute.modal.deployment import question
 from skyhook.compute.modal.events import EventReader
 from skyhook.compute.modal.naming import APP, class_name
 from skyhook.compute.modal.prices import read_prices
@@ -24,6 +24,7 @@ from skyhook.compute.modal.questions import Questions
 from skyhook.compute.modal.runs import Run
 from skyhook.compute.modal.traffic import Traffic
 from skyhook.compute.modal.translation import translated
+from skyhook.compute.modal.watch import Watch
 from skyhook.compute.modal.weights import WeightsNames
 from skyhook.compute.signature import Signature, signature_of
 from skyhook.configuration import Configuration
@@ -51,19 +52,24 @@ class ModalCompute:
         self._results = Questions()
         self._events = EventReader()
         self._claims = Claims()
+        self._watch = Watch()
 
     async def start(self) -> None:
         """Asks Modal whether the token is right and what is deployed, and logs how that differs.
 
-        Raises ModalUnauthorized, ModalNotDeployed, ModalUnreachable, or InvalidInput for wrong settings.
+        Raises ModalUnauthorized, ModalNotDeployed, or InvalidInput for wrong settings. Where Modal does not
+        answer within seconds it is asked again meanwhile: see `problem`.
         """
-        await _require_token()
-        for standing in await standings(self._configuration):
-            if standing.drift in ("changed", "missing"):
-                logger.warning("%s is %s on Modal: skyhook functions deploy", standing.name, standing.drift)
+        await self._watch.start(question(self._configuration))
+
+    @property
+    def problem(self) -> SkyhookError | None:
+        """Why calls cannot be made, as far as it is known."""
+        return self._watch.problem
 
     async def close(self) -> None:
         """Waits for calls that are being cancelled; containers end by themselves."""
+        await self._watch.close()
         await asyncio.gather(*self._cancelling, return_exceptions=True)
         for traffic in self._functions.values():
             await traffic.connections.close()
@@ -131,6 +137,7 @@ class ModalCompute:
         """Begins a call that goes on without this process; gives the id by which it is collected."""
         traffic, signature = self._routes.get(method) or self._route(method)
         encoded = self._encode(signature, argument)
+        await self._watch.wait()
         with traffic.spawning():
             spawned = await traffic.handle.work.spawn.aio(
                 signature.method, encoded, traffic.spec.timeout_s, token
@@ -139,6 +146,7 @@ class ModalCompute:
 
     async def find(self, token: str) -> str | None:
         """The id of the call that was begun with a token, once it runs."""
+        await self._watch.wait()
         try:
             return await self._claims.holder(token)
         except Exception as error:
@@ -187,7 +195,7 @@ class ModalCompute:
         spec = spec_of(method)
         if spec.name not in self._functions:
             handle = modal.Cls.from_name(APP, class_name(spec.name))()
-            self._functions[spec.name] = Traffic(spec, handle)
+            self._functions[spec.name] = Traffic(spec, handle, self._watch)
         route = self._routes[method] = self._functions[spec.name], signature_of(method)
         return route
 
@@ -242,15 +250,6 @@ async def _cancel_stream(replies: Any, call_id: str) -> None:
         await modal.FunctionCall.from_id(call_id).cancel.aio()
     except Exception as error:
         logger.warning("a stream that nobody reads was not cancelled: %s", error)
-
-
-async def _require_token() -> None:
-    try:
-        client = await modal.Client.from_env.aio()
-        hello: Any = client.hello
-        await hello.aio()
-    except Exception as error:
-        raise translated(error, "Modal") from error
 
 
 def _limit_s(spec: FunctionSpec, timeout_s: float | None) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +16,9 @@ from skyhook.compute.modal.settings import FunctionSettings, read_settings
 from skyhook.compute.modal.translation import translated
 from skyhook.configuration import Configuration
 from skyhook.function import FunctionSpec, spec_of
+
+ANSWER_S = 5.0
+"""How long Modal may take to say what is deployed: its client tries to connect for a minute."""
 
 Drift = Literal["deployed", "changed", "missing", "removed"]
 
@@ -64,15 +68,26 @@ async def standings(configuration: Configuration) -> list[Standing]:
 
     Raises the backend's errors, and InvalidInput for wrong settings.
     """
+    return await question(configuration)()
+
+
+def question(configuration: Configuration) -> Callable[[], Awaitable[list[Standing]]]:
+    """What tells `standings` again and again, for what is installed now. Raises InvalidInput."""
     specs = [spec_of(one) for one in installed_functions()]
-    return compare(specs, read_settings(configuration, specs), await deployed_fingerprints())
+    settings = read_settings(configuration, specs)
+
+    async def ask() -> list[Standing]:
+        return compare(specs, settings, await deployed_fingerprints())
+
+    return ask
 
 
 async def deployed_fingerprints() -> Mapping[str, str]:
-    """The fingerprints of what is deployed, by class. Raises the backend's errors."""
+    """The fingerprints of what is deployed, by class. Raises the backend's errors, within seconds."""
     try:
-        app = await modal.App.lookup.aio(APP)
-        tags: Mapping[str, str] = await app.get_tags.aio()
+        async with asyncio.timeout(ANSWER_S):
+            app = await modal.App.lookup.aio(APP)
+            tags: Mapping[str, str] = await app.get_tags.aio()
     except Exception as error:
         raise translated(error, f"The app {APP!r}") from error
     return tags

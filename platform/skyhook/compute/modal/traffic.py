@@ -14,6 +14,7 @@ from skyhook.compute.errors import FunctionInterrupted, FunctionUnavailable
 from skyhook.compute.modal.connections import Connections
 from skyhook.compute.modal.errors import ModalUnreachable
 from skyhook.compute.modal.translation import translated
+from skyhook.compute.modal.watch import Watch
 from skyhook.function import FunctionSpec
 
 BREAKS = (FunctionInterrupted, FunctionUnavailable, ModalUnreachable)
@@ -23,12 +24,13 @@ BREAKS = (FunctionInterrupted, FunctionUnavailable, ModalUnreachable)
 class Traffic:
     """The calls of one function."""
 
-    def __init__(self, spec: FunctionSpec, handle: Any) -> None:
+    def __init__(self, spec: FunctionSpec, handle: Any, watch: Watch) -> None:
         self.spec = spec
         self.handle = handle
         """Modal's class, for what does not take long."""
         self.connections = Connections(spec.name)
         """For what is waited for."""
+        self._watch = watch
         self._breaker = Breaker()
         self._backlog = Backlog()
         self._collected = 0
@@ -39,8 +41,10 @@ class Traffic:
     def interactive(self, size: int) -> Iterator[None]:
         """A call that somebody waits for, with an argument of `size` bytes.
 
-        Raises FunctionBusy and FunctionUnavailable, and what is raised within as the platform's errors.
+        Raises FunctionBusy, FunctionUnavailable and ModalUnreachable, and what is raised within as the
+        platform's errors.
         """
+        self._watch.admit()
         self._admit()
         self._backlog.enter(size, self._mean_s)
         began = time.monotonic()
@@ -54,7 +58,7 @@ class Traffic:
 
     @contextmanager
     def spawning(self) -> Iterator[None]:
-        """A detached call is begun. Raises as `interactive` does, but for FunctionBusy: jobs have a queue."""
+        """A detached call is begun: FunctionBusy is not for it, since jobs have a queue."""
         self._admit()
         with self._watched():
             yield
@@ -73,6 +77,7 @@ class Traffic:
     def passed(self) -> None:
         """The function has answered."""
         self._breaker.passed()
+        self._watch.heard()
 
     def status(self) -> WorkerStatus:
         """What is known of the function here. Containers are Modal's to count."""
@@ -104,6 +109,8 @@ class Traffic:
             known = translated(error, self.spec.name)
             if isinstance(known, BREAKS):
                 self._breaker.failed()
+            if isinstance(known, ModalUnreachable):
+                self._watch.missed()
             if known is error:
                 raise
             self._last_error = f"{type(error).__name__}: {error}"
