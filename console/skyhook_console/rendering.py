@@ -40,7 +40,10 @@ class Pages:
             size=formats.size,
         )
         self._environment.globals.update(
-            static=f"/console/static/{version}", tabs=navigation.tabs, palette=navigation.entries
+            static=f"/console/static/{version}",
+            tabs=navigation.tabs,
+            palette=navigation.entries,
+            of_instance=navigation.INSTANCE,
         )
 
     def render(self, template: str, **values: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -20,6 +21,7 @@ def unary(method: Callable[[Any, Any], Awaitable[Message]]) -> Any:
     async def handle(self: Any, stream: Any) -> None:
         request = await stream.recv_message()
         self.authorize(stream.metadata)
+        await asyncio.sleep(self.state.pause_s)
         await stream.send_message(await method(self, request))
 
     return handle

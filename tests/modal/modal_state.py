@@ -166,6 +166,8 @@ class State:
     """Where it is set, files of volumes lose their last byte."""
     refuses: str = ""
     """Where it is set, new calls are refused for want of quota, with this text."""
+    pause_s: float = 0.0
+    """How long it takes to answer."""
     is_stopped: bool = False
     """Where it is set, no container takes a new call."""
     on_call: Callable[[Call], None] | None = None

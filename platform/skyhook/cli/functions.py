@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 import click
 
@@ -21,12 +20,10 @@ from skyhook.compute.modal.installed import installed_functions
 from skyhook.compute.modal.naming import named
 from skyhook.compute.modal.prices import read_prices, refreshed, write_prices
 from skyhook.compute.modal.settings import FunctionSettings, read_settings
+from skyhook.compute.standing import Standing
 from skyhook.function import spec_of
 from skyhook.services import Services
 from skyhook.usage.expenses import GROUPS, Group, Margin, margins
-
-if TYPE_CHECKING:
-    from skyhook.compute.modal.deployment import Standing
 
 _COLOURS = {"deployed": "green", "changed": "yellow", "missing": "yellow", "removed": "red"}
 
@@ -95,7 +92,7 @@ def logs(name: str | None, lines: int, follows: bool) -> None:
             require_modal()
         from skyhook.compute.modal.operating import log_of
 
-        read = partial(log_of, spec)
+        read = partial(log_of, spec.name if spec else None)
 
     async def show() -> None:
         async for text in read(lines, follows=follows):

@@ -87,8 +87,8 @@ class Compute(Protocol):
         """One entry for each function that was called since the start."""
         ...
 
-    def log(self, function: str) -> str:
-        """The end of what a function's workers printed, by its name; empty where they printed nothing."""
+    async def log(self, function: str, lines: int) -> str:
+        """The last lines that a function's workers printed, by its name; empty where they printed nothing."""
         ...
 
 

@@ -85,9 +85,9 @@ class LocalCompute:
         """One entry for each function that was called since the start."""
         return [runner.status() for runner in self._runners.values()]
 
-    def log(self, function: str) -> str:
-        """The end of what a function's workers printed, by its name; empty where they printed nothing."""
-        return end_of_log(log_path(self._data, function))
+    async def log(self, function: str, lines: int) -> str:
+        """The last lines that a function's workers printed, by its name; empty where they printed nothing."""
+        return "".join(end_of_log(log_path(self._data, function)).splitlines(keepends=True)[-lines:])
 
     def _route(self, method: Callable[..., Any]) -> tuple[FunctionRunner, Signature]:
         spec = spec_of(method)

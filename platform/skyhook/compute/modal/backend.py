@@ -19,6 +19,7 @@ from skyhook.compute.modal.claims import NOBODY, Claims
 from skyhook.compute.modal.deployment import question
 from skyhook.compute.modal.events import EventReader
 from skyhook.compute.modal.naming import APP, class_name
+from skyhook.compute.modal.operating import log_of
 from skyhook.compute.modal.prices import read_prices
 from skyhook.compute.modal.questions import Questions
 from skyhook.compute.modal.runs import Run
@@ -27,6 +28,7 @@ from skyhook.compute.modal.translation import translated
 from skyhook.compute.modal.watch import Watch
 from skyhook.compute.modal.weights import WeightsNames
 from skyhook.compute.signature import Signature, signature_of
+from skyhook.compute.standing import Standings
 from skyhook.configuration import Configuration
 from skyhook.errors import SkyhookError
 from skyhook.function import FunctionSpec, spec_of
@@ -39,7 +41,7 @@ logger = logging.getLogger("skyhook.compute")
 
 
 class ModalCompute:
-    """Implements `skyhook.compute.backend.Compute` and `Detached`."""
+    """Implements `Compute` and `Detached` of `skyhook.compute.backend`, and `Deployed` of `standing`."""
 
     def __init__(self, configuration: Configuration, bundled: Mapping[str, str]) -> None:
         """`bundled` has the `package:folder` of each folder of weights that ships in a package."""
@@ -187,9 +189,15 @@ class ModalCompute:
         """One entry for each function that was called since the start."""
         return [traffic.status() for traffic in self._functions.values()]
 
-    def log(self, function: str) -> str:
-        """Empty: what containers print is kept by Modal, `modal app logs skyhook`."""
-        return ""
+    async def log(self, function: str, lines: int) -> str:
+        """The last lines that a function's containers printed; Modal keeps them. Raises its errors."""
+        self._watch.admit()
+        printed = [text.removesuffix("\n") async for text in log_of(function, lines, follows=False)]
+        return "\n".join(printed)
+
+    async def standings(self, within_s: float) -> Standings:
+        """How the functions stand, as Modal says within so many seconds, or has said before."""
+        return await self._watch.standings(within_s)
 
     def _route(self, method: Callable[..., Any]) -> tuple[Traffic, Signature]:
         spec = spec_of(method)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import modal
 
@@ -14,26 +12,12 @@ from skyhook.compute.modal.installed import fingerprint, installed_functions
 from skyhook.compute.modal.naming import APP, class_name
 from skyhook.compute.modal.settings import FunctionSettings, read_settings
 from skyhook.compute.modal.translation import translated
+from skyhook.compute.standing import Drift, Standing
 from skyhook.configuration import Configuration
 from skyhook.function import FunctionSpec, spec_of
 
 ANSWER_S = 5.0
 """How long Modal may take to say what is deployed: its client tries to connect for a minute."""
-
-Drift = Literal["deployed", "changed", "missing", "removed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How one function stands on Modal."""
-
-    name: str
-    """The function's, or the class's on Modal where no such function is installed any more."""
-    drift: Drift
-    """`changed`: another version than the installed one is deployed; `removed`: only there."""
-    spec: FunctionSpec | None
-    gpus: tuple[str, ...] = ()
-    """Those that it is to run on, the best one first."""
 
 
 async def deploy(configuration: Configuration) -> list[Standing]:
@@ -102,8 +86,8 @@ def compare(
     for spec in installed:
         name = class_name(spec.name)
         drift: Drift = "deployed" if deployed.get(name) == wanted[name] else "changed"
-        gpus = settings.get(spec.name, FunctionSettings()).gpus(spec)
-        found.append(Standing(spec.name, drift if name in deployed else "missing", spec, gpus))
+        own = settings.get(spec.name, FunctionSettings())
+        found.append(Standing(spec.name, drift if name in deployed else "missing", spec, own))
     return found + [Standing(name, "removed", None) for name in sorted(deployed.keys() - wanted.keys())]
 
 

@@ -20,14 +20,14 @@ from skyhook.function import FunctionSpec
 STOPPED = (signal.SIGINT, signal.SIGTERM)
 
 
-async def log_of(spec: FunctionSpec | None, lines: int, *, follows: bool) -> AsyncGenerator[str, None]:
+async def log_of(function: str | None, lines: int, *, follows: bool) -> AsyncGenerator[str, None]:
     """The last lines that containers of a function, or of all, have printed; then those that come.
 
     Raises the backend's errors.
     """
-    what = f"The app {APP!r}" if spec is None else spec.name
+    what = f"The app {APP!r}" if function is None else function
     try:
-        source: Any = await modal.App.lookup.aio(APP) if spec is None else _any_method(spec)
+        source: Any = await modal.App.lookup.aio(APP) if function is None else _any_method(function)
         async for entry in source.logs.tail.aio(lines):
             yield entry.message
         if follows:
@@ -46,7 +46,7 @@ async def keep_warm(spec: FunctionSpec, containers: int, most: int | None) -> No
     if most is not None and containers > most:
         raise InvalidInput(f"{spec.name} has {most} containers at most.", field="containers")
     try:
-        method: Any = _any_method(spec)
+        method: Any = _any_method(spec.name)
         await method.autoscaler.update.aio(min_containers=containers)
     except Exception as error:
         raise translated(error, spec.name) from error
@@ -86,6 +86,6 @@ async def billed(since: datetime.datetime, until: datetime.datetime) -> int:
     return round(sum((item.cost for item in items if item.object_id == app.app_id), Decimal()) * 10**9)
 
 
-def _any_method(spec: FunctionSpec) -> Any:
+def _any_method(function: str) -> Any:
     """All methods of a class are one function on Modal."""
-    return modal.Cls.from_name(APP, class_name(spec.name))().call
+    return modal.Cls.from_name(APP, class_name(function))().call

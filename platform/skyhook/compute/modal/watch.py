@@ -6,14 +6,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from datetime import datetime
 
+from skyhook.clock import now
 from skyhook.compute.modal.errors import ModalUnreachable
+from skyhook.compute.standing import Drift, Standing, Standings
 from skyhook.errors import SkyhookError
 from skyhook.rounds import Rounds
-
-if TYPE_CHECKING:
-    from skyhook.compute.modal.deployment import Drift, Standing
 
 START_S = 3.0
 """For how long the start waits for Modal; without an answer it goes on."""
@@ -36,6 +35,8 @@ class Watch:
         self._reachable = asyncio.Event()
         self._reachable.set()
         self._pause_s = PAUSE_S[0]
+        self._standings: Sequence[Standing] = ()
+        self._asked_at: datetime | None = None
         self._told: Mapping[str, Drift] = {}
         self._ask: Callable[[], Awaitable[Sequence[Standing]]]
         self.problem: SkyhookError | None = None
@@ -56,6 +57,15 @@ class Watch:
         elif self.problem is not None and self._reachable.is_set():
             await self.close()
             raise self.problem
+
+    async def standings(self, within_s: float) -> Standings:
+        """How the functions stand: asks now, and waits so long for the answer."""
+        self._looked.clear()
+        self._rounds.wake()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._looked.wait()
+        return Standings(self._standings, self._asked_at, is_late=not self._looked.is_set())
 
     def admit(self) -> None:
         """Raises ModalUnreachable where Modal does not answer: a call could wait for it without end."""
@@ -85,7 +95,7 @@ class Watch:
 
     async def _look(self) -> float:
         try:
-            standings = await self._ask()
+            self._standings, self._asked_at = await self._ask(), now()
         except SkyhookError as error:
             self._note(error)
             pause_s, self._pause_s = self._pause_s, min(self._pause_s * 2, PAUSE_S[1])
@@ -94,7 +104,7 @@ class Watch:
             self._looked.set()
         self._note(None)
         self._pause_s = PAUSE_S[0]
-        self._tell(standings)
+        self._tell(self._standings)
         return EVERY_S
 
     def _note(self, problem: SkyhookError | None) -> None:
