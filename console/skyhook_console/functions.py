@@ -72,7 +72,9 @@ async def function_page(visit: Visit, slug: str, name: str) -> Response[str]:
     function = next((one for one in functions_of(visit.services) if one.spec.name == name), None)
     if function is None:
         raise NotFound("There is no such function.")
-    return visit.page("function.html", function=function, log=await read_log(visit.services.compute, name))
+    return visit.page(
+        "function.html", function=function, log=await read_log(visit.services.compute, function.spec)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,11 @@ class Log:
     """Why there is none, where it could not be read."""
 
 
-async def read_log(compute: Compute, function: str) -> Log:
-    """The log of a function by its name, as far as the backend gives it in time for a page."""
+async def read_log(compute: Compute, spec: FunctionSpec) -> Log:
+    """The log of a function, as far as the backend gives it in time for a page."""
     try:
         async with asyncio.timeout(WAIT_S):
-            text = await compute.log(function, LOG_LINES)
+            text = await compute.log(spec, LOG_LINES)
     except SkyhookError as error:
         return Log("", f"{error.message} ({error.code})")
     except TimeoutError:

@@ -75,9 +75,11 @@ async def instance_functions_page(visit: Visit) -> Response[str]:
 async def instance_function_page(visit: Visit, name: str) -> Response[str]:
     """One function, with the end of its log."""
     administrator(visit)
-    if name not in {one.spec.name for one in functions_of(visit.services)}:
+    function = next((one for one in functions_of(visit.services) if one.spec.name == name), None)
+    if function is None:
         raise NotFound(f"No function {name!r} is installed.")
-    state, log = await asyncio.gather(_state(visit.services), read_log(visit.services.compute, name))
+    compute = visit.services.compute
+    state, log = await asyncio.gather(_state(visit.services), read_log(compute, function.spec))
     row = next(row for row in state.rows if row.name == name)
     return visit.page("instance_function.html", state=state, row=row, log=log, days=DAYS)
 

@@ -141,6 +141,17 @@ class Deploying(Unserved):
         )
 
     @unary
+    async def ImagePublish(self, request: api_pb2.ImagePublishRequest) -> Message:
+        self.state.image_names[request.tag] = request.image_id
+        return api_pb2.ImagePublishResponse(image_id=request.image_id)
+
+    @unary
+    async def ImageGetByTag(self, request: api_pb2.ImageGetByTagRequest) -> Message:
+        if request.tag not in self.state.image_names:
+            raise GRPCError(Status.NOT_FOUND, f"there is no image {request.tag}")
+        return api_pb2.ImageGetByTagResponse(image_id=self.state.image_names[request.tag])
+
+    @unary
     async def SecretGetOrCreate(self, request: api_pb2.SecretGetOrCreateRequest) -> Message:
         secret_id = self.state.new_id("st")
         self.state.secrets[secret_id] = dict(request.env_dict)

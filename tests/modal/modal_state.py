@@ -160,6 +160,8 @@ class State:
     """What was uploaded, by its SHA-256;"""
     received: list[str] = field(default_factory=list)
     """in the order in which it came."""
+    image_names: dict[str, str] = field(default_factory=dict)
+    """The ids of published images, by their names."""
     takes: int | None = None
     """How many contents are taken before the disk is gone; None for all."""
     cuts: bool = False

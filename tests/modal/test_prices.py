@@ -80,6 +80,11 @@ def test_a_run_costs_what_its_container_reserves_and_the_cores_beyond(ran: Ran, 
     assert PRICES.expense(ran, memory_gib=8) == round(nano)
 
 
+def test_a_sandbox_is_paid_for_by_prices_of_its_own() -> None:
+    expense = PRICES.expense(Ran(10, 0.5, ""), memory_gib=8, in_sandbox=True)
+    assert expense == 10 * 6_670 * 2 + 10 * 0.125 * 39_420
+
+
 @pytest.mark.parametrize("gpu", ["A100-40GB", "NVIDIA A100-SXM4-40GB:1", "any", "H100,A100-80GB"])
 def test_a_gpu_without_a_price_makes_the_cost_unknown_rather_than_nothing(gpu: str) -> None:
     assert PRICES.expense(Ran(1, 0.0, gpu), memory_gib=8) is None
@@ -113,6 +118,9 @@ def test_prices_that_ship_are_used_until_others_are_kept(tmp_path: Path) -> None
     assert shipped.source.startswith("https://")
     write_prices(configuration(tmp_path), PRICES)
     assert read_prices(configuration(tmp_path)) == PRICES
+    kept = [line for line in (tmp_path / FILE).read_text().splitlines() if "sandbox" not in line]
+    (tmp_path / FILE).write_text("\n".join(kept))  # as an older version has written it
+    assert read_prices(configuration(tmp_path)) == PRICES
     (tmp_path / FILE).write_text("core = 'x'")
     with pytest.raises(InvalidInput, match=FILE):
         read_prices(configuration(tmp_path))
@@ -130,5 +138,6 @@ def test_what_modal_does_not_tell_keeps_its_price_and_is_named() -> None:
     found, untold = refreshed(PRICES, rates, date(2026, 11, 26))
     assert (found.core, found.memory_gib) == (13_111, 2_222)
     assert found.gpus == {"H100": 1_000_000, "A100-80GB": 694_444, "A10": 306_000}
-    assert untold == ["A10"]
+    assert (found.sandbox_core, found.sandbox_memory_gib) == (41_667, 6_670)
+    assert untold == ["A10", "sandbox memory"]
     assert found.date == date(2026, 11, 26)

@@ -8,7 +8,8 @@ import signal
 import threading
 from collections.abc import Iterator
 
-from skyhook.function import FunctionError, function
+from skyhook.function import FunctionError, function, has_own_machine
+from skyhook_functions.code.bubblewrap import BubblewrapSandbox
 from skyhook_functions.code.collect import Collection
 from skyhook_functions.code.command import check_path, clash
 from skyhook_functions.code.languages import LANGUAGES
@@ -21,6 +22,7 @@ from skyhook_functions.code.messages import (
     RunEvent,
     RunRequest,
 )
+from skyhook_functions.code.own_machine import OwnMachineSandbox
 from skyhook_functions.code.sandbox import CannotIsolate, Sandbox
 from skyhook_functions.code.watch import Watch
 
@@ -36,9 +38,10 @@ RUNS_AT_ONCE = 4
     timeout_s=300.0,
     concurrency=RUNS_AT_ONCE,
     keep_warm_s=900.0,
+    isolated=True,
 )
 class CodeRunner:
-    """Runs programs under bubblewrap, or not at all."""
+    """Runs programs under bubblewrap or on a machine of their own, or not at all."""
 
     def load(self) -> None:
         """Nothing yet: what the machine lacks is for the caller to hear."""
@@ -52,7 +55,7 @@ class CodeRunner:
         """
         _check(request)
         try:
-            sandbox = Sandbox(request, self._prepared())
+            sandbox = _isolation()(request, self._prepared())
         except CannotIsolate as error:
             raise _unavailable(str(error)) from error
         with sandbox, Watch(sandbox, request) as watch:
@@ -84,6 +87,10 @@ class CodeRunner:
                 except (ImportError, RuntimeError, OSError) as error:
                     raise _unavailable(f"system calls cannot be filtered: {error}") from error
             return self._filters
+
+
+def _isolation() -> type[Sandbox]:
+    return OwnMachineSandbox if has_own_machine() else BubblewrapSandbox
 
 
 def _output(sandbox: Sandbox, watch: Watch) -> Iterator[Part]:

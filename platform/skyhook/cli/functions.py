@@ -92,7 +92,7 @@ def logs(name: str | None, lines: int, follows: bool) -> None:
             require_modal()
         from skyhook.compute.modal.operating import log_of
 
-        read = partial(log_of, spec.name if spec else None)
+        read = partial(log_of, spec)
 
     async def show() -> None:
         async for text in read(lines, follows=follows):
@@ -154,9 +154,15 @@ def prices(refresh: bool) -> None:
             click.secho(f"Modal tells no price of {', '.join(untold)}: the old one stays.", fg="yellow")
         click.echo("Running servers use these prices once they start again.")
     click.echo(f"As of {found.date}, by {found.source}:")
-    rates = {"core": found.core, "GiB of memory": found.memory_gib, **found.gpus}
+    rates = {
+        "core": found.core,
+        "GiB of memory": found.memory_gib,
+        "core of a sandbox": found.sandbox_core,
+        "GiB of a sandbox": found.sandbox_memory_gib,
+        **found.gpus,
+    }
     for resource, nano in rates.items():
-        click.echo(f"  {resource:14} {nano * 3600 / 1e9:9.4f}")
+        click.echo(f"  {resource:17} {nano * 3600 / 1e9:9.4f}")
 
 
 @functions.command()

@@ -16,7 +16,7 @@ from skyhook.compute.runner import FunctionRunner
 from skyhook.compute.signature import Signature, signature_of
 from skyhook.configuration import Configuration
 from skyhook.errors import SkyhookError
-from skyhook.function import spec_of
+from skyhook.function import FunctionSpec, spec_of
 
 F = TypeVar("F")
 A = TypeVar("A")
@@ -85,9 +85,9 @@ class LocalCompute:
         """One entry for each function that was called since the start."""
         return [runner.status() for runner in self._runners.values()]
 
-    async def log(self, function: str, lines: int) -> str:
-        """The last lines that a function's workers printed, by its name; empty where they printed nothing."""
-        return "".join(end_of_log(log_path(self._data, function)).splitlines(keepends=True)[-lines:])
+    async def log(self, spec: FunctionSpec, lines: int) -> str:
+        """The last lines that a function's workers printed; empty where they printed nothing."""
+        return "".join(end_of_log(log_path(self._data, spec.name)).splitlines(keepends=True)[-lines:])
 
     def _route(self, method: Callable[..., Any]) -> tuple[FunctionRunner, Signature]:
         spec = spec_of(method)

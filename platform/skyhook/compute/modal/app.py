@@ -76,10 +76,15 @@ def class_of(spec: FunctionSpec, *, snapshots: bool) -> type:
 
 
 def build(functions: Sequence[type], settings: Mapping[str, FunctionSettings]) -> modal.App:
-    """The app of some functions; their classes become names of this module, where containers find them."""
+    """The app of some functions; their classes become names of this module, where containers find them.
+
+    Those that are isolated have no containers: their images are published beside the app.
+    """
     app = modal.App(APP, include_source=False)
     for function in functions:
         spec = spec_of(function)
+        if spec.isolated:
+            continue
         wanted = settings.get(spec.name, FunctionSettings())
         gpus, snapshots = wanted.gpus(spec), wanted.snapshots(spec)
         mib = int(spec.memory_gib * MIB_PER_GIB)

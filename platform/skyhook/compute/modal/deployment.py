@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import modal
 
 from skyhook.compute.modal.errors import ModalNotDeployed
+from skyhook.compute.modal.image import image_of
 from skyhook.compute.modal.installed import fingerprint, installed_functions
-from skyhook.compute.modal.naming import APP, class_name
+from skyhook.compute.modal.naming import APP, class_name, image_name
 from skyhook.compute.modal.settings import FunctionSettings, read_settings
 from skyhook.compute.modal.translation import translated
 from skyhook.compute.standing import Drift, Standing
@@ -32,10 +33,24 @@ async def deploy(configuration: Configuration) -> list[Standing]:
     try:
         await app.deploy.aio(name=APP)
         deployed = await modal.App.lookup.aio(APP)
+        await publish(specs, deployed)
         await deployed.set_tags.aio(_fingerprints(specs, settings))
     except Exception as error:
         raise translated(error, f"The app {APP!r}") from error
     return await standings(configuration)
+
+
+async def publish(specs: Sequence[FunctionSpec], app: modal.App) -> None:
+    """Builds the images of those functions that are isolated, under their names. Raises what Modal does."""
+    for spec in specs:
+        if spec.isolated:
+            image = await image_of(spec).build.aio(app)
+            await image.publish.aio(image_name(spec.name))
+
+
+def installed_settings(configuration: Configuration) -> Mapping[str, FunctionSettings]:
+    """The settings of the installed functions, by their names. Raises InvalidInput."""
+    return read_settings(configuration, [spec_of(one) for one in installed_functions()])
 
 
 async def is_deployed() -> bool:

@@ -20,14 +20,16 @@ from skyhook.function import FunctionSpec
 STOPPED = (signal.SIGINT, signal.SIGTERM)
 
 
-async def log_of(function: str | None, lines: int, *, follows: bool) -> AsyncGenerator[str, None]:
+async def log_of(spec: FunctionSpec | None, lines: int, *, follows: bool) -> AsyncGenerator[str, None]:
     """The last lines that containers of a function, or of all, have printed; then those that come.
 
-    Raises the backend's errors.
+    Raises InvalidInput and the backend's errors.
     """
-    what = f"The app {APP!r}" if function is None else function
+    if spec is not None and spec.isolated:
+        raise InvalidInput(f"{spec.name} runs in sandboxes, of which Modal keeps no log; see the server's.")
+    what = f"The app {APP!r}" if spec is None else spec.name
     try:
-        source: Any = await modal.App.lookup.aio(APP) if function is None else _any_method(function)
+        source: Any = await modal.App.lookup.aio(APP) if spec is None else _any_method(spec.name)
         async for entry in source.logs.tail.aio(lines):
             yield entry.message
         if follows:
@@ -42,6 +44,8 @@ async def keep_warm(spec: FunctionSpec, containers: int, most: int | None) -> No
 
     `most` is how many it may have at all. Raises InvalidInput and the backend's errors.
     """
+    if spec.isolated:
+        raise InvalidInput(f"{spec.name} runs each call in a sandbox of its own: none can be kept.")
     most = 1 if spec.stateful else most
     if most is not None and containers > most:
         raise InvalidInput(f"{spec.name} has {most} containers at most.", field="containers")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from skyhook.compute.backend import WorkerStatus
+from skyhook.compute.backend import WorkerState, WorkerStatus
 from skyhook.compute.backlog import Backlog
 from skyhook.compute.breaker import Breaker
 from skyhook.compute.errors import FunctionInterrupted, FunctionUnavailable
@@ -24,13 +24,16 @@ BREAKS = (FunctionInterrupted, FunctionUnavailable, ModalUnreachable)
 class Traffic:
     """The calls of one function."""
 
-    def __init__(self, spec: FunctionSpec, handle: Any, watch: Watch) -> None:
+    def __init__(self, spec: FunctionSpec, handle: Callable[[Any], Any], watch: Watch) -> None:
+        """`handle` gives what the function is called by, for a client or None."""
         self.spec = spec
-        self.handle = handle
-        """Modal's class, for what does not take long."""
-        self.connections = Connections(spec.name)
+        self.handle = handle(None)
+        """For what does not take long."""
+        self.connections = Connections(handle)
         """For what is waited for."""
         self._watch = watch
+        # A stranger's program can end its machine, and must not keep others from theirs.
+        self._breaks = tuple({*BREAKS} - {FunctionInterrupted} if spec.isolated else BREAKS)
         self._breaker = Breaker()
         self._backlog = Backlog()
         self._collected = 0
@@ -84,7 +87,7 @@ class Traffic:
         in_flight = self._backlog.calls + self._collected
         return WorkerStatus(
             function=self.spec.name,
-            state="failed" if self._breaker.is_open else "busy" if in_flight else "warm",
+            state="failed" if self._breaker.is_open else "busy" if in_flight else self._idle_state,
             pid=None,
             in_flight=in_flight,
             queued=0,
@@ -93,6 +96,10 @@ class Traffic:
             load_s=None,
             last_error=self._last_error,
         )
+
+    @property
+    def _idle_state(self) -> WorkerState:
+        return "stopped" if self.spec.isolated else "warm"
 
     def _admit(self) -> None:
         if wait_s := self._breaker.wait_s():
@@ -107,7 +114,7 @@ class Traffic:
             yield
         except Exception as error:
             known = translated(error, self.spec.name)
-            if isinstance(known, BREAKS):
+            if isinstance(known, self._breaks):
                 self._breaker.failed()
             if isinstance(known, ModalUnreachable):
                 self._watch.missed()

@@ -77,7 +77,7 @@ _KNOWN: tuple[tuple[tuple[type[Exception], ...], Callable[[str], SkyhookError]],
     ((exception.AuthError, exception.PermissionDeniedError), _unauthorized),
     ((exception.NotFoundError,), _not_deployed),
     ((exception.ResourceExhaustedError,), _quota_exceeded),
-    ((exception.FunctionTimeoutError,), _timeout),
+    ((exception.FunctionTimeoutError, exception.ExecTimeoutError), _timeout),
     ((exception.InternalFailure, exception.OutputExpiredError, exception.RemoteError), _interrupted),
     (UNREACHABLE, _unreachable),
 )
