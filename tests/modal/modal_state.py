@@ -60,6 +60,8 @@ class Function:
     definition: api_pb2.Function
     ranked: list[api_pb2.Function] = field(default_factory=list)
     """What it is with each of its GPUs, where it names several."""
+    parameters: bytes = b""
+    """What its class is made with: for each of these there is a function of its own, with its containers."""
     scaling: list[api_pb2.AutoscalerSettings] = field(default_factory=list)
     """What was asked of its containers after it was deployed."""
     waiting: deque[Call] = field(default_factory=deque)

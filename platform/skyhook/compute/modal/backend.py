@@ -17,8 +17,8 @@ from skyhook.compute.expenses import Expenses
 from skyhook.compute.modal.claims import NOBODY, Claims
 from skyhook.compute.modal.deployment import installed_settings, question
 from skyhook.compute.modal.events import EventReader
-from skyhook.compute.modal.naming import APP, class_name
 from skyhook.compute.modal.operating import log_of
+from skyhook.compute.modal.pools import Pools
 from skyhook.compute.modal.prices import read_prices
 from skyhook.compute.modal.questions import Questions
 from skyhook.compute.modal.replies import decode, values
@@ -28,7 +28,7 @@ from skyhook.compute.modal.settings import FunctionSettings
 from skyhook.compute.modal.traffic import Traffic
 from skyhook.compute.modal.translation import translated
 from skyhook.compute.modal.watch import Watch
-from skyhook.compute.modal.weights import WeightsNames
+from skyhook.compute.modal.weights import WeightsNames, bare
 from skyhook.compute.signature import Signature, signature_of
 from skyhook.compute.standing import Standings
 from skyhook.configuration import Configuration
@@ -92,14 +92,15 @@ class ModalCompute:
         traffic, signature = self._routes.get(method) or self._route(method)
         if signature.streams:
             raise TypeError(f"{signature.method} yields its results; use `stream`")
-        encoded = self._encode(signature, argument)
+        encoded, pool = self._encode(traffic.spec, signature, argument)
         limit_s = _limit_s(traffic.spec, timeout_s)
         if traffic.spec.isolated:
             async with aclosing(self._isolated(traffic, signature, encoded, limit_s, expenses)) as found:
                 return cast(R, await anext(found))
         with traffic.interactive(len(encoded)):
             async with traffic.connections.handle() as handle:
-                reply = await handle.call.remote.aio(signature.method, encoded, limit_s)
+                instance = handle.instance(pool)
+                reply = await instance.call.remote.aio(signature.method, encoded, limit_s)
         run = Run(traffic.spec, self._prices, expenses)
         try:
             return cast(R, next(values(traffic.spec, signature, decode(reply), run)))
@@ -118,7 +119,7 @@ class ModalCompute:
         traffic, signature = self._routes.get(method) or self._route(method)
         if not signature.streams:
             raise TypeError(f"{signature.method} returns one result; use `call`")
-        encoded = self._encode(signature, argument)
+        encoded, pool = self._encode(traffic.spec, signature, argument)
         limit_s = _limit_s(traffic.spec, timeout_s)
         if traffic.spec.isolated:
             async with aclosing(self._isolated(traffic, signature, encoded, limit_s, expenses)) as found:
@@ -129,7 +130,8 @@ class ModalCompute:
         call_id, has_ended = "", False
         with traffic.interactive(len(encoded)):
             async with traffic.connections.handle() as handle:
-                replies = handle.stream.remote_gen.aio(signature.method, encoded, limit_s)
+                instance = handle.instance(pool)
+                replies = instance.stream.remote_gen.aio(signature.method, encoded, limit_s)
                 try:
                     async for reply in replies:
                         if not call_id:
@@ -154,12 +156,11 @@ class ModalCompute:
             raise TypeError(
                 f"{signature.method} is isolated: its machine ends with the process that began it"
             )
-        encoded = self._encode(signature, argument)
+        encoded, pool = self._encode(traffic.spec, signature, argument)
         await self._watch.wait()
         with traffic.spawning():
-            spawned = await traffic.handle.work.spawn.aio(
-                signature.method, encoded, traffic.spec.timeout_s, token
-            )
+            instance = traffic.handle.instance(pool)
+            spawned = await instance.work.spawn.aio(signature.method, encoded, traffic.spec.timeout_s, token)
         return cast(str, spawned.object_id)
 
     async def find(self, token: str) -> str | None:
@@ -208,7 +209,7 @@ class ModalCompute:
     async def log(self, spec: FunctionSpec, lines: int) -> str:
         """The last lines that containers printed; Modal keeps them. Raises InvalidInput and its errors."""
         self._watch.admit()
-        printed = [text.removesuffix("\n") async for text in log_of(spec, lines, follows=False)]
+        printed = [text.removesuffix("\n") async for text in log_of(spec, None, lines, follows=False)]
         return "\n".join(printed)
 
     async def standings(self, within_s: float) -> Standings:
@@ -227,7 +228,7 @@ class ModalCompute:
         if spec.isolated:
             regions = self._settings.get(spec.name, FunctionSettings()).regions
             return Sandboxes(spec, regions, client)
-        return modal.Cls.from_name(APP, class_name(spec.name), client=client)()
+        return Pools(spec, client)
 
     async def _isolated(
         self,
@@ -265,9 +266,12 @@ class ModalCompute:
                 raise errors.FunctionInterrupted("The call was cancelled before it began. Try again.")
         return replies
 
-    def _encode(self, signature: Signature, argument: Any) -> bytes:
+    def _encode(self, spec: FunctionSpec, signature: Signature, argument: Any) -> tuple[bytes, str | None]:
+        """The argument with names for its weights, and the pool that runs it."""
+        named = self._weights.name(argument, signature.weights)
+        pool = None if spec.pool is None else bare(str(getattr(named, spec.pool)))
         try:
-            return protocol.encode(self._weights.name(argument, signature.weights))
+            return protocol.encode(named), pool
         except protocol.Unencodable as error:
             raise errors.FunctionBadArgument(
                 f"The argument cannot be sent to the function: {error}."
