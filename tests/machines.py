@@ -109,6 +109,11 @@ class Machine:
         """Whether it is gone."""
         return self._main is not None and self._main.returncode is not None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether it runs a command."""
+        return any(process.code is None for process in self.processes.values())
+
     async def begin(self, name: str, words: list[str], environment: Mapping[str, str]) -> None:
         """Starts a command on it; doing so twice by the same name starts one."""
         if name in self.processes:

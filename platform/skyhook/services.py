@@ -30,6 +30,7 @@ from skyhook.jobs.service import Jobs
 from skyhook.keys.authentication import Authentication
 from skyhook.keys.rate import RateLimits
 from skyhook.keys.service import Keys
+from skyhook.mail.post import Post
 from skyhook.mail.service import Mail
 from skyhook.operations.asks import Asks
 from skyhook.operations.caller import Caller
@@ -59,6 +60,7 @@ class Services:
     sessions: Sessions
     passkeys: Passkeys
     mail: Mail
+    post: Post
     sign_ups: SignUps
     recovery: Recovery
     invitations: Invitations
@@ -103,7 +105,8 @@ class Services:
         asks = Asks(operations, catalogue, plugins.operations)
         caller_of = authentication.caller_of
         mail = Mail(configuration.smtp_url, configuration.mail_from, configuration.data / "mail")
-        payments = Payments(database, configuration, mail)
+        post = Post(database, mail)
+        payments = Payments(database, configuration, post)
         tools = Tools(artifacts, notary, catalogue, compute, asks, caller_of, switches, settings, failures)
         sessions = Sessions(database, secret, scopes)
         return cls(
@@ -117,6 +120,7 @@ class Services:
             sessions=sessions,
             passkeys=Passkeys(database, configuration, secret, mail, sessions),
             mail=mail,
+            post=post,
             sign_ups=SignUps(database, configuration, secret, mail),
             recovery=Recovery(database, configuration, secret, mail),
             invitations=Invitations(database, configuration, secret, mail),
@@ -135,7 +139,7 @@ class Services:
             jobs=Jobs(database, configuration, billing, webhooks, plugins.operations, tools, activity),
             payments=payments,
             subscriptions=Subscriptions(database, payments),
-            alerts=Alerts(database, configuration, mail, webhooks),
+            alerts=Alerts(database, configuration, post, webhooks),
             invoices=Invoices(database, configuration, plugins),
             webhooks=webhooks,
         )
@@ -174,6 +178,7 @@ class Services:
         await self.compute.start()
         await self.webhooks.start()
         await self.jobs.start(beside_another=beside_another)
+        await self.post.start()
         await self.payments.start()
         await self.alerts.start()
         await self.invoices.start()
@@ -188,6 +193,7 @@ class Services:
         await self.alerts.close()
         await self.invoices.close()
         await self.payments.close()
+        await self.post.close()
         await self.mail.close()
         await self.jobs.close()
         await self.compute.close()

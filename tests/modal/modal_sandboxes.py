@@ -113,7 +113,7 @@ class Machines:
         """Ends it when its time is over, or when it has run no command for too long."""
         while sandbox.result is None:
             now = time.monotonic()
-            if any(process.code is None for process in sandbox.machine.processes.values()):
+            if sandbox.machine.is_busy:
                 sandbox.busy_at = now
             if sandbox.machine.has_ended:
                 await self.end(sandbox, RESULT.GENERIC_STATUS_FAILURE)

@@ -164,3 +164,27 @@ def test_an_attack_is_tried_and_gets_nothing(programs: Programs, scene: Scene, n
     CHECKS.get(name, lambda scene, result: None)(scene, result)
     assert scene.was_reached() == []
     assert running_with(scene.marker) == []
+
+
+def test_a_program_whose_server_is_killed_ends_at_its_time_and_its_machine_when_it_is_idle(
+    programs: Programs, server: Server, modal_server: ModalServer
+) -> None:
+    marker = f"marker-{os.getpid()}-{time.monotonic_ns()}"
+    source = "import time; print(1, flush=True); time.sleep(60)"
+    events = programs.events(source, arguments=[marker], seconds=2)
+    next(events)
+    (sandbox,) = modal_server.machines.running
+    server.kill()
+    try:
+        deadline = time.monotonic() + 10
+        while sandbox.machine.is_busy and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert not sandbox.machine.is_busy
+        assert running_with(marker) == []
+        sandbox.busy_at -= 20  # as if so many seconds had passed
+        while sandbox.result is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert sandbox.result is not None
+        assert sandbox.result.status == sandbox.result.GENERIC_STATUS_IDLE_TIMEOUT
+    finally:
+        server.start()

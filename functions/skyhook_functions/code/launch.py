@@ -46,11 +46,14 @@ def _read(descriptor: int) -> bytes:
         return file.read()
 
 
-def _control(option: int, first: int, second: object = 0, *, tolerated: int = 0) -> None:
+def _control(option: int, first: int, second: object = None, *, tolerated: int = 0) -> None:
     """The system call `prctl`. Raises OSError but for the error that is tolerated."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, ctypes.c_ulong(first), second, 0, 0) and ctypes.get_errno() != tolerated:
-        raise OSError(ctypes.get_errno(), f"prctl {option} is refused")
+    nothing = ctypes.c_ulong(0)
+    if libc.prctl(option, ctypes.c_ulong(first), second or nothing, nothing, nothing):
+        error = ctypes.get_errno()
+        if error != tolerated:
+            raise OSError(error, f"prctl {option} is refused")
 
 
 if __name__ == "__main__":

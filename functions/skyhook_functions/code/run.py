@@ -8,10 +8,10 @@ import signal
 import threading
 from collections.abc import Iterator
 
-from skyhook.function import FunctionError, function, has_own_machine
-from skyhook_functions.code.bubblewrap import BubblewrapSandbox
+from skyhook.function import FunctionError, function
 from skyhook_functions.code.collect import Collection
 from skyhook_functions.code.command import check_path, clash
+from skyhook_functions.code.isolation import isolation
 from skyhook_functions.code.languages import LANGUAGES
 from skyhook_functions.code.messages import (
     MOST_INPUT_BYTES,
@@ -22,7 +22,6 @@ from skyhook_functions.code.messages import (
     RunEvent,
     RunRequest,
 )
-from skyhook_functions.code.own_machine import OwnMachineSandbox
 from skyhook_functions.code.sandbox import CannotIsolate, Sandbox
 from skyhook_functions.code.watch import Watch
 
@@ -55,7 +54,7 @@ class CodeRunner:
         """
         _check(request)
         try:
-            sandbox = _isolation()(request, self._prepared())
+            sandbox = isolation()(request, self._prepared())
         except CannotIsolate as error:
             raise _unavailable(str(error)) from error
         with sandbox, Watch(sandbox, request) as watch:
@@ -87,10 +86,6 @@ class CodeRunner:
                 except (ImportError, RuntimeError, OSError) as error:
                     raise _unavailable(f"system calls cannot be filtered: {error}") from error
             return self._filters
-
-
-def _isolation() -> type[Sandbox]:
-    return OwnMachineSandbox if has_own_machine() else BubblewrapSandbox
 
 
 def _output(sandbox: Sandbox, watch: Watch) -> Iterator[Part]:

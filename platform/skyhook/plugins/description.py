@@ -75,4 +75,6 @@ def _function(marked: type) -> str:
     spec = spec_of(marked)
     needs = [spec.gpu and f"GPU {spec.gpu}", f"{spec.memory_gib:g} GiB", *spec.requirements]
     needs += [f"{one} of Debian" for one in spec.system_packages]
+    if spec.isolated:
+        needs.append("isolation, since it runs what strangers wrote")
     return f"{spec.name}: {', '.join(need for need in needs if need)}"

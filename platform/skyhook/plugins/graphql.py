@@ -64,6 +64,9 @@ class PluginFunction:
     gpu: str | None = strawberry.field(
         description="The GPU that it asks for, or those of which it does; not used on the local machine."
     )
+    isolated: bool = strawberry.field(
+        description="Whether it runs what strangers wrote: on Modal each call on a machine of its own."
+    )
 
 
 @strawberry.type(description="A model that ships with a plugin.")
@@ -195,6 +198,7 @@ def _loaded(info: Info, plugin: manifest.Plugin, disabled: frozenset[str]) -> Pl
                 timeout_seconds=spec.timeout_s,
                 concurrency=spec.concurrency,
                 gpu=" or ".join(spec.gpus) or None,
+                isolated=spec.isolated,
             )
             for spec in specs
         ],

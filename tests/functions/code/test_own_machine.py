@@ -12,7 +12,7 @@ from tests.machines import Machine
 
 from skyhook.compute import protocol
 from skyhook.function import FunctionError
-from skyhook_functions.code import languages, run
+from skyhook_functions.code import isolation, languages, run
 from skyhook_functions.code.messages import Ended, File, Part, RunEvent, RunRequest
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make such a machine")
@@ -137,7 +137,7 @@ async def test_files_are_counted_where_it_cannot() -> None:
 
 
 def test_a_worker_that_is_not_root_runs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "has_own_machine", lambda: True)
+    monkeypatch.setattr(isolation, "has_own_machine", lambda: True)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     runner = run.CodeRunner()
     runner.load()
