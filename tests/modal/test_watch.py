@@ -72,7 +72,7 @@ async def test_a_start_without_an_answer_goes_on_and_gets_well_by_itself(
         modal.answers.clear()
     else:
         modal.error = ModalUnreachable.now()
-    await watching.start(modal.ask)
+    await watching.begin(modal.ask)
     assert isinstance(watching.problem, ModalUnreachable)
     with pytest.raises(ModalUnreachable):
         watching.admit()
@@ -93,7 +93,7 @@ async def test_a_start_without_an_answer_goes_on_and_gets_well_by_itself(
 async def test_a_first_answer_that_says_what_is_wrong_ends_the_start(modal: Modal, watching: Watch) -> None:
     modal.error = ModalNotDeployed("not there")
     with pytest.raises(ModalNotDeployed):
-        await watching.start(modal.ask)
+        await watching.begin(modal.ask)
     asked = modal.asked
     await asyncio.sleep(0.1)
     assert modal.asked == asked
@@ -102,7 +102,7 @@ async def test_a_first_answer_that_says_what_is_wrong_ends_the_start(modal: Moda
 async def test_what_is_wrong_later_is_known_and_keeps_no_call_from_trying(
     modal: Modal, watching: Watch
 ) -> None:
-    await watching.start(modal.ask)
+    await watching.begin(modal.ask)
     assert watching.problem is None
     modal.error = ModalNotDeployed("not there")
     await eventually(lambda: watching.problem is not None)
@@ -117,7 +117,7 @@ async def test_a_call_that_was_not_answered_makes_it_ask_at_once_and_one_that_wa
     monkeypatch.setattr(watch, "EVERY_S", 60.0)
     monkeypatch.setattr(watch, "PAUSE_S", (60.0, 60.0))
     watching = Watch()
-    await watching.start(modal.ask)
+    await watching.begin(modal.ask)
     modal.error = ModalUnreachable.now()
     watching.missed()
     await eventually(lambda: watching.problem is not None)
@@ -132,7 +132,7 @@ async def test_what_waits_for_too_long_is_told(
 ) -> None:
     monkeypatch.setattr(watch, "WAIT_S", 0.05)
     modal.error = ModalUnreachable.now()
-    await watching.start(modal.ask)
+    await watching.begin(modal.ask)
     with pytest.raises(ModalUnreachable):
         await watching.wait()
 
@@ -141,7 +141,7 @@ async def test_a_function_that_differs_is_logged_once_for_each_change(
     modal: Modal, watching: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     modal.standings = [Standing("m:A", "changed", None), Standing("m:B", "deployed", None)]
-    await watching.start(modal.ask)
+    await watching.begin(modal.ask)
     await eventually(lambda: modal.asked > 3)
     modal.standings = [Standing("m:A", "deployed", None), Standing("m:B", "missing", None)]
     asked = modal.asked

@@ -18,7 +18,7 @@ from skyhook.function import spec_of
 IMPORT_S = 60
 """The longest that an import may take."""
 HEAVY = frozenset({"torch", "tensorflow", "jax"})
-CORE_OF_FUNCTIONS = frozenset({"skyhook", "skyhook.function", "skyhook.network"})
+CORE_OF_FUNCTIONS = frozenset({"skyhook", "skyhook.function", "skyhook.machine", "skyhook.network"})
 _IMPORT = (
     "import importlib, json, sys; importlib.import_module(sys.argv[1]); print(json.dumps(list(sys.modules)))"
 )

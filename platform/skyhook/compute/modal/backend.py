@@ -66,7 +66,7 @@ class ModalCompute:
         answer within seconds it is asked again meanwhile: see `problem`.
         """
         self._settings = installed_settings(self._configuration)
-        await self._watch.start(question(self._configuration))
+        await self._watch.begin(question(self._configuration))
 
     @property
     def problem(self) -> SkyhookError | None:

@@ -26,11 +26,11 @@ WAIT_S = 300.0
 logger = logging.getLogger("skyhook.compute")
 
 
-class Watch:
+class Watch(Rounds):
     """What one server knows of Modal."""
 
     def __init__(self) -> None:
-        self._rounds = Rounds(self._look, EVERY_S, logger, "Modal could not be asked")
+        super().__init__(EVERY_S, logger, "Modal could not be asked")
         self._looked = asyncio.Event()
         self._reachable = asyncio.Event()
         self._reachable.set()
@@ -42,13 +42,13 @@ class Watch:
         self.problem: SkyhookError | None = None
         """Why calls cannot be made, as Modal's last answer says, or that it gave none."""
 
-    async def start(self, ask: Callable[[], Awaitable[Sequence[Standing]]]) -> None:
+    async def begin(self, ask: Callable[[], Awaitable[Sequence[Standing]]]) -> None:
         """Asks from here on: `ask` tells how the functions stand, or raises the backend's errors before long.
 
         Raises what the first answer says is wrong, if it comes soon. That there is no answer is none of that.
         """
         self._ask = ask
-        await self._rounds.start()
+        await self.start()
         with suppress(TimeoutError):
             async with asyncio.timeout(START_S):
                 await self._looked.wait()
@@ -61,7 +61,7 @@ class Watch:
     async def standings(self, within_s: float) -> Standings:
         """How the functions stand: asks now, and waits so long for the answer."""
         self._looked.clear()
-        self._rounds.wake()
+        self.wake()
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self._looked.wait()
@@ -87,13 +87,10 @@ class Watch:
     def missed(self) -> None:
         """Modal has not answered a call: it is asked at once."""
         if self._reachable.is_set():
-            self._rounds.wake()
+            self.wake()
 
-    async def close(self) -> None:
-        """Asks no more."""
-        await self._rounds.close()
-
-    async def _look(self) -> float:
+    async def look(self) -> float:
+        """Asks once, and notes what has changed."""
         try:
             self._standings, self._asked_at = await self._ask(), now()
         except SkyhookError as error:
