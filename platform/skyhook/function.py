@@ -180,6 +180,8 @@ class Progress(Transient, frozen=True, kw_only=True, tag=True):
     """It never falls while a run goes on, whatever parts the training has."""
     steps: int
     loss: float
+    held_out_loss: float | None = None
+    """The loss on what is not trained, where that was measured: it says when more steps do harm."""
     tokens_per_s: float
     """Of what it learns from, per second: tokens, or samples where there are none."""
     is_saved: bool = False

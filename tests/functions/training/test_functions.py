@@ -15,10 +15,9 @@ from skyhook_functions.training.chat import function as chat_function
 from skyhook_functions.training.chat import knowledge
 from skyhook_functions.training.chat import train as chat_train
 from skyhook_functions.training.chat.function import ChatTraining
-from skyhook_functions.training.code import evaluate
+from skyhook_functions.training.code import corpus, evaluate
 from skyhook_functions.training.code import function as code_function
 from skyhook_functions.training.code import train as code_train
-from skyhook_functions.training.code.corpus import trained
 from skyhook_functions.training.code.function import CodeTraining
 from skyhook_functions.training.imagine import function as scenes_function
 from skyhook_functions.training.imagine import train_reader
@@ -54,6 +53,7 @@ def test_pictures_are_trained_part_by_part_and_compared(
     assert all(score.compared is not None for score in evaluated.scores)
 
 
+@pytest.mark.usefixtures("few_sources")
 @pytest.mark.parametrize("product", TRAININGS)
 def test_a_training_goes_on_writes_a_model_and_compares_it(
     product: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -74,9 +74,10 @@ def test_a_training_goes_on_writes_a_model_and_compares_it(
         monkeypatch.setattr(commands, "TOKENIZER_EXAMPLES", 300)
         monkeypatch.setattr(knowledge, "facts", lambda: facts)
     else:
-        some = trained()[:40]
+        some = corpus.trained()[:40]
         monkeypatch.setattr(commands, "trained", lambda: some)
         monkeypatch.setattr(evaluate, "trained", lambda: some)
+        monkeypatch.setattr(commands, "HELD_OUT_PLACES", 2)
     first = list(training().train(TrainingRequest(checkpoints=str(tmp_path), steps=2)))
     progress, evaluated = first[-2:]
     assert isinstance(progress, Progress)

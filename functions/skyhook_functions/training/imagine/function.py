@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from skyhook.function import CANDIDATE, Evaluated, TrainingEvent, TrainingRequest, function
+from skyhook.function import Progress, TrainingEvent, TrainingRequest, function
+from skyhook_functions.training.function import ModelTraining
+
+if TYPE_CHECKING:
+    from skyhook_functions.training.imagine.evaluate import Case, Result
 
 STEPS = 3400
 """Those of the network."""
@@ -25,30 +30,43 @@ SEED = 17
     timeout_s=12 * 3600.0,
     keep_warm_s=0.0,
 )
-class ScenesTraining:
+class ScenesTraining(ModelTraining["Case", "Result"]):
     """Trains the small model of pictures."""
+
+    model = "skyhook-scenes"
 
     def train(self, request: TrainingRequest) -> Iterator[TrainingEvent]:
         """Trains from the last checkpoint on, and evaluates."""
-        from skyhook_functions.training.imagine.evaluate import cases, drawn_by, rights, table, with_card
-        from skyhook_functions.training.imagine.train import trained_pictures
-        from skyhook_functions.training.scoring import scores
+        yield from self._run(request)
 
-        folder = Path(request.checkpoints)
-        candidate = folder / CANDIDATE
-        yield from trained_pictures(
-            folder,
-            candidate,
-            steps=request.steps or STEPS,
+    def _trained(self, checkpoints: Path, out: Path, steps: int | None) -> Iterator[Progress]:
+        from skyhook_functions.training.imagine.train import trained_pictures
+
+        return trained_pictures(
+            checkpoints,
+            out,
+            steps=steps or STEPS,
             batch=BATCH,
             codec_s=CODEC_S,
             reader_steps=READER_STEPS,
         )
-        every = list(cases(CAPTIONS, SEED, held=True))
-        results = drawn_by(candidate, every)
-        titles, right = rights(results)
-        published = None
-        if request.published is not None:
-            _, published = rights(drawn_by(Path(request.published), every))
-        with_card(candidate, table(results))
-        yield Evaluated(scores(titles, right, published))
+
+    def _cases(self) -> list[Case]:
+        from skyhook_functions.training.imagine.evaluate import cases
+
+        return list(cases(CAPTIONS, SEED, held=True))
+
+    def _answers(self, weights: Path, cases: list[Case]) -> list[Result]:
+        from skyhook_functions.training.imagine.evaluate import drawn_by
+
+        return drawn_by(weights, cases)
+
+    def _judged(self, cases: list[Case], answers: list[Result]) -> list[tuple[str, bool]]:
+        from skyhook_functions.training.imagine.evaluate import judged
+
+        return judged(answers)
+
+    def _table(self, weights: Path, cases: list[Case], answers: list[Result]) -> str:
+        from skyhook_functions.training.imagine.evaluate import table
+
+        return table(answers)
