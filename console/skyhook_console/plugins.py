@@ -18,6 +18,7 @@ from skyhook.plugins.manifest import Operation, Plugin
 from skyhook.plugins.models import PluginFailure
 from skyhook.scopes import ACCOUNT_READ, ACCOUNT_WRITE
 from skyhook.services import Services
+from skyhook_console.navigation import Link
 from skyhook_console.visiting import Http, Visit, go
 
 
@@ -31,6 +32,8 @@ class Card:
     """How many of what."""
     failures: Sequence[PluginFailure]
     """Within a day, the last one first."""
+    pages: Sequence[Link]
+    """Those of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ async def plugins_page(visit: Visit, slug: str) -> Response[str]:
             plugin.name not in caller.disabled_plugins,
             _brings(plugin),
             [failure for failure in failures if failure.plugin == plugin.name],
+            visit.pages_of(plugin),
         )
         for plugin in host.loaded
     ]
@@ -161,6 +165,7 @@ async def _page(
         meters=[(meter, rates[meter.name, None].price) for meter in plugin.meters],
         functions=_functions(services, plugin),
         tables=sorted(plugin.tables.tables) if plugin.tables is not None else [],
+        pages=visit.pages_of(plugin),
         **form,
     )
 

@@ -29,6 +29,7 @@ from skyhook.payments.plan_graphql import PlansMutation, PlansQuery
 from skyhook.payments.webhook import stripe_routes
 from skyhook.plugins.graphql import PluginsMutation, PluginsQuery
 from skyhook.plugins.host import PluginHost
+from skyhook.plugins.pages import exclude_unreadable
 from skyhook.services import Services
 from skyhook.webhooks.graphql import WebhooksMutation, WebhooksQuery
 
@@ -53,6 +54,7 @@ CORE = (
 def load_plugins() -> PluginHost:
     """The installed plugins; those that do not fit together are noted as broken."""
     host = PluginHost.discover()
+    exclude_unreadable(host)
     compose_schema(host)
     return host
 

@@ -20,8 +20,8 @@ ADMINISTRATOR, NEW = "admin@localhost", "heron@example.com"
 PAGES = [
     "", "/keys", "/keys/new", "/usage", "/usage?by=operation&plugin=probe", "/usage?period=5", "/billing",
     "/billing/statement", "/billing/prices", "/billing/payments", "/billing/plan", "/billing/invoices",
-    "/billing/invoices/preview", "/billing/details", "/plugins", "/plugins/probe", "/members",
-    "/audit", "/organization",
+    "/billing/invoices/preview", "/billing/details", "/plugins", "/plugins/probe", "/members", "/audit",
+    "/organization", "/plugins/probe/pages/words?of=herons",
     "/jobs", "/files", "/functions", "/functions/probe_functions:Probe",
     "/playground", "/playground/chat/talk", "/playground/imagine/edit",
 ]  # fmt: skip
@@ -146,6 +146,10 @@ def test_so_can_what_comes_after_a_form(visitor: Chromium, server: Server, *, da
     visitor.send_form("main form", name="")
     visitor.wait("document.querySelector('main .error') !== null")
     assert violations(visitor) == [], "with an error"
+    visitor.open(f"{server.address}/console/o/first/plugins/probe/pages/words")
+    visitor.send_form("main form", behaviour="wrong")
+    visitor.wait("document.querySelector('main .error') !== null")
+    assert violations(visitor) == [], "a plugin's page with an error"
     visitor.open(f"{server.address}/console/o/first/keys/new")
     visitor.send_form("main form", name="Web shop")
     visitor.wait("document.querySelector('#secret') !== null")

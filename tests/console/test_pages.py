@@ -109,6 +109,7 @@ def test_a_wrong_form_is_shown_again_with_what_was_written(
         "/playground/chat/talk",
         "/plugins",
         "/plugins/chat",
+        "/plugins/probe/pages/words",
         "/jobs",
         "/files",
         "/functions",

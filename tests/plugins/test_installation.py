@@ -112,7 +112,7 @@ async def test_a_plugin_lives_from_its_installation_to_its_purge(
     assert shown["price"] == "rain.drops: 7 nano-dollars for each drop"
     assert (shown["tables"], shown["network"], shown["scope"]) == (
         "rain_drops",
-        "rain.example.com",
+        "rain.example.com (by its own word: nothing holds it to that)",
         "rain:read: Read rain",
     )
     assert (await place.state())["current"] is None
@@ -220,6 +220,26 @@ async def test_what_conflicts_with_the_servers_packages_is_refused_with_both_nam
     assert await place.state() == before
 
 
+async def test_two_plugins_whose_servers_side_needs_two_versions_are_refused_with_both_named(
+    place: Place, tmp_path: Path, verifier: Verifier
+) -> None:
+    for version in ("1.0", "2.0"):
+        pack(tmp_path / "links", "raindrop-sizes", version, {"raindrop_sizes.py": ""})
+    place.installer = Installer(
+        configuration(place.data, place.database.url.render_as_string()),
+        place.database,
+        index=Index(tmp_path / "links", offline=True),
+        verifier=verifier,
+    )
+    await place.install(wheel(tmp_path / "first", requires=["raindrop-sizes==1.0"]))
+    before = await place.state()
+    with pytest.raises(PluginRefused) as caught:
+        await place.install(wheel(tmp_path / "second", "snow", requires=["raindrop-sizes>=2"]))
+    assert "skyhook-rain==1.0 depends on raindrop-sizes==1.0" in caught.value.message
+    assert "skyhook-snow==1.0 depends on raindrop-sizes>=2" in caught.value.message
+    assert await place.state() == before
+
+
 async def test_an_upgrade_that_takes_a_field_away_or_changes_it_is_refused(
     place: Place, tmp_path: Path
 ) -> None:
@@ -229,6 +249,19 @@ async def test_an_upgrade_that_takes_a_field_away_or_changes_it_is_refused(
     with pytest.raises(PluginRefused, match=r"It breaks those who call it: Field Query.rainMore was removed"):
         await place.installer.propose_upgrade("rain", str(second))
     assert await place.state() == before
+
+
+async def test_an_upgrade_that_cannot_be_taken_back_is_warned_of_and_one_that_leads_nowhere_is_refused(
+    place: Place, tmp_path: Path
+) -> None:
+    await place.install(wheel(tmp_path / "first", columns="", revisions=[FIRST]))
+    lasting = wheel(tmp_path / "second", version="1.1", columns=SIZE, revisions=[FIRST, revision(2, ADD)])
+    (warning,) = (await place.installer.propose_upgrade("rain", str(lasting))).warnings
+    assert "its revision 0002 has no downgrade: where an upgrade fails after it" in warning
+    other = FIRST.replace('revision = "0001"', 'revision = "first"')
+    elsewhere = wheel(tmp_path / "third", version="1.2", columns="", revisions=[other])
+    with pytest.raises(PluginRefused, match="its migrations do not go on from 0001"):
+        await place.installer.propose_upgrade("rain", str(elsewhere))
 
 
 async def test_a_failure_after_the_migration_takes_everything_back(

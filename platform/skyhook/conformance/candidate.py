@@ -29,7 +29,7 @@ from skyhook.app import compose_schema
 from skyhook.configuration import Configuration
 from skyhook.conformance.running import judge
 from skyhook.conformance.subject import Subject
-from skyhook.conformance.tables import revisions_without_downgrade
+from skyhook.conformance.tables import goes_on_from
 from skyhook.database import Database
 from skyhook.graphql.export import export_schema
 from skyhook.migrations.environment import downgrade, upgrade
@@ -39,7 +39,7 @@ from skyhook.plugins.installation.folders import RECORD, import_from
 
 REPORT = "report.json"
 PRINTED = "printed"
-ADVISED = frozenset({"meters", "descriptions", "documentation", "imports"})
+ADVISED = frozenset({"meters", "descriptions", "documentation", "reversals", "imports"})
 """The checks that a plugin may fail and be installed: they are shown."""
 
 
@@ -150,17 +150,11 @@ class Candidate:
         if (current := self._order.revisions.get(name)) is None:
             return
         try:
-            lasting = revisions_without_downgrade(plugin, current)
+            goes_on_from(plugin, current)
         except (CommandError, RevisionError) as error:
             self._report.problems.append(
                 f"plugin {name}: its migrations do not go on from {current}: {error}"
             )
-            return
-        for revision in lasting:
-            reason = (
-                f"its revision {revision} has no downgrade: its tables stay changed if a later step fails"
-            )
-            self._report.warnings.append(f"plugin {name}: {reason}")
 
     async def _migrate(self) -> None:
         database = Database(Configuration.from_environment().database_url)

@@ -25,6 +25,7 @@ class Description(Struct, frozen=True):
     tables: tuple[str, ...] = ()
     network: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    pages: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
 
@@ -40,9 +41,11 @@ class Description(Struct, frozen=True):
         for model in self.models:
             yield "model", model
         yield "tables", ", ".join(self.tables) or "none"
-        yield "network", ", ".join(self.network) or "names no host that it connects to"
+        yield "network", f"{', '.join(self.network) or 'no host'} (by its own word: nothing holds it to that)"
         for address in self.addresses:
             yield "address", address
+        for page in self.pages:
+            yield "page", page
         for setting in self.settings:
             yield "setting", setting
         for secret in self.secrets:
@@ -66,6 +69,7 @@ def describe(plugin: Plugin) -> Description:
         tables=tuple(sorted(plugin.tables.tables)) if plugin.tables is not None else (),
         network=plugin.network,
         addresses=tuple(f"/p/{plugin.name}{route.path} (WebSocket)" for route in plugin.routes),
+        pages=tuple(f"{page.title} of the console, for {page.scope}" for page in plugin.pages),
         settings=tuple(f"{one.variable}: {one.meta.description}" for one in settings if not one.is_secret),
         secrets=tuple(f"{one.variable}: {one.meta.description}" for one in settings if one.is_secret),
     )
