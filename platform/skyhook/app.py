@@ -64,15 +64,16 @@ def compose_schema(host: PluginHost) -> strawberry.Schema:
 
     The host gets what can be tried of each plugin, as the schema has it.
     """
-    while True:
+    while host.schema is None:
         try:
             schema = compose(CORE, host.loaded)
             host.examples = {plugin.name: examples(schema, plugin) for plugin in host.loaded}
-            return schema
+            host.schema = schema
         except SchemaError as error:
             if error.plugin is None:
                 raise
             host.exclude(error.plugin, error.problem)
+    return host.schema
 
 
 def mounted_routes(services: Services) -> list[ControllerRouterHandler]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from functools import partial
 from http.cookies import Morsel, SimpleCookie
 
@@ -82,6 +83,8 @@ class Services:
     alerts: Alerts
     invoices: Invoices
     webhooks: Webhooks
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once another process serves: what streams on and on ends, and its readers come to that one."""
 
     @classmethod
     def build(cls, configuration: Configuration, plugins: PluginHost) -> Services:

@@ -16,8 +16,9 @@ from skyhook.errors import NotFound
 from skyhook.operations.caller import Caller
 from skyhook.plugins.description import describe
 from skyhook.plugins.installation.folders import Folders
+from skyhook.plugins.installation.proposing import Proposal
 from skyhook.plugins.installation.resolving import Index
-from skyhook.plugins.installation.service import Installer, Proposal
+from skyhook.plugins.installation.service import Installer
 from skyhook.services import Services
 
 MADE_BY = "the command line"
@@ -104,7 +105,7 @@ _OFFLINE: Options = click.option("--offline", is_flag=True, help="Ask nothing of
 @_OFFLINE
 def install(source: str, yes: bool, find_links: Path | None, offline: bool) -> None:
     """Install a plugin from SOURCE: a name, a wheel, a folder, or git+URL."""
-    _change(lambda installer: installer.propose_install(source), yes, Index(find_links, offline))
+    _change(lambda installer: installer.propose.install(source), yes, Index(find_links, offline))
 
 
 @plugins.command()
@@ -115,7 +116,7 @@ def install(source: str, yes: bool, find_links: Path | None, offline: bool) -> N
 @_OFFLINE
 def upgrade(name: str, source: str | None, yes: bool, find_links: Path | None, offline: bool) -> None:
     """Upgrade the plugin NAME, from where it came or from SOURCE."""
-    _change(lambda installer: installer.propose_upgrade(name, source), yes, Index(find_links, offline))
+    _change(lambda installer: installer.propose.upgrade(name, source), yes, Index(find_links, offline))
 
 
 @plugins.command()
@@ -127,7 +128,7 @@ def remove(name: str, purge: bool, yes: bool) -> None:
 
     async def work(installer: Installer) -> Proposal | None:
         try:
-            return await installer.propose_removal(name)
+            return await installer.propose.removal(name)
         except NotFound:
             if not purge:
                 raise
@@ -142,7 +143,7 @@ def remove(name: str, purge: bool, yes: bool) -> None:
 @_OFFLINE
 def rollback(number: int | None, yes: bool, offline: bool) -> None:
     """Go back to what was installed before the last change, or at generation NUMBER. Tables stay."""
-    _change(lambda installer: installer.propose_rollback(number), yes, Index(offline=offline))
+    _change(lambda installer: installer.propose.rollback(number), yes, Index(offline=offline))
 
 
 @plugins.command()
@@ -151,7 +152,7 @@ def rollback(number: int | None, yes: bool, offline: bool) -> None:
 @_OFFLINE
 def sync(yes: bool, find_links: Path | None, offline: bool) -> None:
     """Install on this machine what the database says is installed."""
-    _change(lambda installer: installer.propose_sync(), yes, Index(find_links, offline))
+    _change(lambda installer: installer.propose.sync(), yes, Index(find_links, offline))
 
 
 @plugins.command()
@@ -243,8 +244,9 @@ def _show(proposal: Proposal) -> None:
     click.secho(proposal.change, bold=True)
     for plugin in proposal.descriptions:
         click.echo(f"{plugin.title} ({plugin.name} {plugin.version})")
-        for part, text in plugin.lines():
-            click.echo(f"  {part:10} {text}")
+        before = next((one for one in proposal.replaced if one.name == plugin.name), None)
+        for part, text, what in plugin.lines_beside(before):
+            click.echo(f"  {part:10} {text}{f' ({what})' if what else ''}")
     for package in proposal.packages:
         click.echo(f"  {'package':10} {package.name} {package.version}")
     for plugin_gone in proposal.removed:

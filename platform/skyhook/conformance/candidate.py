@@ -8,6 +8,7 @@ folder that the order names, since plugins may print. One that hangs when it is 
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import os
 import signal
@@ -46,14 +47,14 @@ ADVISED = frozenset({"meters", "descriptions", "documentation", "reversals", "im
 class Order(Struct, frozen=True):
     """What to do with the generation in `folder`."""
 
-    task: Literal["verify", "schema", "migrate", "downgrade"]
+    task: Literal["verify", "look", "migrate", "downgrade"]
     place: str
     """The folder for the report, and for what the process prints."""
     folder: str | None
     environment: dict[str, str] = {}
     """What the process gets beside the environment that this program has."""
     changed: tuple[str, ...] = ()
-    """The plugins that are new or of another version; of `migrate` and `downgrade` those to do it for."""
+    """The plugins that are new or of another version; of other tasks than `verify` those to do it for."""
     import_s: float = 0.0
     """How long the import of one plugin may take."""
     revisions: dict[str, str] = {}
@@ -88,8 +89,12 @@ class Candidate:
         match self._order.task:
             case "verify":
                 self._verify()
-            case "schema":
-                self._report.schema = export_schema(compose_schema(PluginHost.discover()))
+            case "look":
+                host = PluginHost.discover()
+                self._report.schema = export_schema(compose_schema(host))
+                self._report.plugins = [
+                    describe(one) for one in host.loaded if one.name in self._order.changed
+                ]
             case "migrate" | "downgrade":
                 asyncio.run(self._migrate())
         self._write()
@@ -222,6 +227,8 @@ def _work_in_a_fork(order: Order) -> int:
 
 def main() -> None:
     """Does what is ordered until nobody orders any more."""
+    gc.disable()  # each fork ends soon, and shares what is there now
+    gc.freeze()
     for line in sys.stdin:
         print(_work_in_a_fork(msgspec.json.decode(line, type=Order)), flush=True)
 

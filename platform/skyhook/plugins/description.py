@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from skyhook.function import spec_of
 from skyhook.plugins.manifest import Plugin
 from skyhook.plugins.settings import settings_of
+
+Comparison: TypeAlias = Literal["", "new", "gone"]
 
 
 class Description(Struct, frozen=True):
@@ -20,6 +23,8 @@ class Description(Struct, frozen=True):
     operations: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     meters: tuple[str, ...] = ()
+    prices: dict[str, int] = {}
+    """Of the meters by name, in nano-dollars a unit."""
     functions: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
@@ -51,6 +56,18 @@ class Description(Struct, frozen=True):
         for secret in self.secrets:
             yield "secret", secret
 
+    def lines_beside(self, before: Description | None) -> Iterator[tuple[str, str, Comparison]]:
+        """The lines, with what the version before lacks and what only it had; None where there is none."""
+        now = list(self.lines())
+        then = list(before.lines()) if before is not None else now
+        gone = [line for line in then if line not in now]
+        for number, (part, text) in enumerate(now, 1):
+            yield part, text, "" if (part, text) in then else "new"
+            if number == len(now) or now[number][0] != part:  # the last line of its part
+                yield from ((part, text, "gone") for other, text in gone if other == part)
+        parts = {part for part, _ in now}
+        yield from ((part, text, "gone") for part, text in gone if part not in parts)
+
 
 def describe(plugin: Plugin) -> Description:
     """What a checked manifest says."""
@@ -64,6 +81,7 @@ def describe(plugin: Plugin) -> Description:
         meters=tuple(
             f"{meter.name}: {meter.price:,} nano-dollars for each {meter.unit}" for meter in plugin.meters
         ),
+        prices={meter.name: meter.price for meter in plugin.meters},
         functions=tuple(_function(marked) for marked in plugin.functions),
         models=tuple(f"{model.name}: {model.title}" for model in plugin.models),
         tables=tuple(sorted(plugin.tables.tables)) if plugin.tables is not None else (),
