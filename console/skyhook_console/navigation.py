@@ -24,7 +24,10 @@ PAGES = (
     ("/organization", "Organization"),
 )
 """Of an organization: the address below its own, and the name."""
-INSTANCE = (("/console/instance/plugins", "Plugins of the instance"),)
+INSTANCE = (
+    ("/console/instance/plugins", "Plugins of the instance"),
+    ("/console/instance/functions", "Functions of the instance"),
+)
 """For those who administer it."""
 ACTS = (("/keys/new", "Create a key"),)
 """What the palette offers beside the pages."""

@@ -46,7 +46,10 @@ class Pages:
     def __init__(self, version: str) -> None:
         self._environment = environment(FileSystemLoader(TEMPLATES))
         self._environment.globals.update(
-            static=f"/console/static/{version}", tabs=navigation.tabs, palette=navigation.entries
+            static=f"/console/static/{version}",
+            tabs=navigation.tabs,
+            palette=navigation.entries,
+            of_instance=navigation.INSTANCE,
         )
 
     def render(self, template: str, **values: Any) -> str:

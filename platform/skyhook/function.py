@@ -79,6 +79,9 @@ class FunctionSpec:
     """How long an idle worker is kept, in seconds."""
     stateful: bool = False
     """Whether calls find what earlier ones left in the worker, so that there may be one worker only."""
+    pool: str | None = None
+    """A field of the methods' arguments, such as the model that a call is for. Where containers are rented,
+    calls that differ in it never share one; on the local machine one worker runs them all."""
     isolated: bool = False
     """Whether calls run what a stranger wrote. Where machines are rented each call has one of its own, which
     has no network and ends with it; on the local machine the body isolates what it runs itself."""
@@ -113,6 +116,7 @@ def function(
     concurrency: int = 1,
     keep_warm_s: float = 300.0,
     stateful: bool = False,
+    pool: str | None = None,
     isolated: bool = False,
 ) -> Callable[[C], C]:
     """Marks a plain class as a function.
@@ -122,8 +126,10 @@ def function(
     early (its caller went away) sees GeneratorExit. Arguments and results are encoded by the method's
     annotations. Raises TypeError where the marks exclude each other.
     """
-    if isolated and (gpu or stateful):
+    if isolated and (gpu or stateful or pool):
         raise TypeError("an isolated function's machines have no GPU, and keep nothing from call to call")
+    if stateful and pool:
+        raise TypeError("a stateful function has one worker, and so no pools of them")
 
     def mark(cls: C) -> C:
         spec = FunctionSpec(
@@ -136,6 +142,7 @@ def function(
             concurrency=concurrency,
             keep_warm_s=keep_warm_s,
             stateful=stateful,
+            pool=pool,
             isolated=isolated,
         )
         setattr(cls, SPEC, spec)
@@ -173,6 +180,8 @@ class Progress(Transient, frozen=True, kw_only=True, tag=True):
     """It never falls while a run goes on, whatever parts the training has."""
     steps: int
     loss: float
+    held_out_loss: float | None = None
+    """The loss on what is not trained, where that was measured: it says when more steps do harm."""
     tokens_per_s: float
     """Of what it learns from, per second: tokens, or samples where there are none."""
     is_saved: bool = False

@@ -88,7 +88,8 @@ def test_every_field_is_there_on_a_phone(visitor: Chromium, server: Server, page
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_so_can_the_login_and_the_page_of_an_error(visitor: Chromium, server: Server, *, dark: bool) -> None:
     visitor.appear(dark=dark)
-    for address in ("login", "account", "o/first/nothing", "instance/plugins", "instance/plugins/chat"):
+    instance = ("plugins", "plugins/chat", "functions", "functions/probe_functions:Probe")
+    for address in ("login", "account", "o/first/nothing", *(f"instance/{one}" for one in instance)):
         visitor.open(f"{server.address}/console/{address}")
         assert violations(visitor) == [], address
     visitor.open(f"{server.address}/console/account")

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import msgspec
 
-from skyhook.function import FunctionError, Transient, function, has_own_machine
+from skyhook.function import FunctionError, Transient, WeightsFolder, function, has_own_machine
 
 
 class Text(msgspec.Struct):
@@ -58,6 +58,37 @@ class Source(msgspec.Struct):
 def note(path: str, line: str) -> None:
     with open(path, "a") as file:
         file.write(line + "\n")
+
+
+class Asked(msgspec.Struct):
+    """What a model is asked for."""
+
+    model: WeightsFolder
+    seconds: float = 0.0
+
+
+@function(concurrency=4, memory_gib=0.5, pool="model")
+class Answerer:
+    """Holds one model at a time, as an engine does that has the whole GPU."""
+
+    def load(self) -> None:
+        self.held = ""
+        self.turns = 0
+
+    def pid(self, argument: Asked) -> int:
+        """Which process has answered."""
+        time.sleep(argument.seconds)
+        return os.getpid()
+
+    def turn(self, argument: Asked) -> int:
+        """How often it has taken another model."""
+        self.turns += self.held != argument.model
+        self.held = argument.model
+        return self.turns
+
+    def words(self, argument: Asked) -> Iterator[Text]:
+        print(f"{os.path.basename(argument.model)} is asked", flush=True)
+        yield Text(str(os.getpid()))
 
 
 @function(concurrency=4, memory_gib=0.5)

@@ -66,6 +66,8 @@ OF_INSTANCE = {
     f"POST {INSTANCE}/changes/{{change_id:str}}/agree",
     f"POST {INSTANCE}/changes/{{change_id:str}}/drop",
     f"GET {INSTANCE}/changes/{{change_id:str}}/events",
+    f"GET {INSTANCE}/functions",
+    f"GET {INSTANCE}/functions/{{name:str}}",
     f"GET {INSTANCE}/plugins",
     f"GET {INSTANCE}/plugins/{{name:str}}",
     f"POST {INSTANCE}/plugins/{{name:str}}/switch",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -20,6 +22,7 @@ def unary(method: Callable[[Any, Any], Awaitable[Message]]) -> Any:
     async def handle(self: Any, stream: Any) -> None:
         request = await stream.recv_message()
         self.authorize(stream.metadata)
+        await asyncio.sleep(self.state.pause_s)
         await stream.send_message(await method(self, request))
 
     return handle
@@ -199,10 +202,13 @@ class Deploying(Unserved):
 
     @unary
     async def FunctionBindParams(self, request: api_pb2.FunctionBindParamsRequest) -> Message:
-        function = self.state.functions[request.function_id]
-        return api_pb2.FunctionBindParamsResponse(
-            bound_function_id=function.id, handle_metadata=function.metadata()
-        )
+        base = self.state.functions[request.function_id]
+        if base.definition.class_parameter_info.schema:
+            digest = hashlib.sha256(request.serialized_params).hexdigest()[:8]
+            bound = Function(f"{base.id}-{digest}", base.app_id, base.definition, base.ranked)
+            bound.parameters = request.serialized_params
+            base = self.state.functions.setdefault(bound.id, bound)
+        return api_pb2.FunctionBindParamsResponse(bound_function_id=base.id, handle_metadata=base.metadata())
 
     @unary
     async def ClassCreate(self, request: api_pb2.ClassCreateRequest) -> Message:

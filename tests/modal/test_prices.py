@@ -29,6 +29,12 @@ class Time:
         self.now = self.cores = 0.0
         self.shares = Shares("", lambda: self.now, lambda: self.cores)
 
+    def end(self, share: Share) -> Ran:
+        """What a call has had that ends."""
+        had = self.shares.so_far(share)
+        self.shares.end()
+        return had
+
     def passes(self, seconds: float, core_seconds: float = 0.0) -> None:
         self.now += seconds
         self.cores += core_seconds
@@ -42,9 +48,9 @@ def test_calls_that_run_at_a_time_divide_the_time_among_them() -> None:
     second = time.shares.begin()
     time.passes(4, 8)
     assert time.shares.so_far(second) == Ran(2, 4, "")
-    assert time.shares.end(first) == Ran(4, 5, "")
+    assert time.end(first) == Ran(4, 5, "")
     time.passes(1, 1)
-    assert time.shares.end(second) == Ran(3, 5, "")
+    assert time.end(second) == Ran(3, 5, "")
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 100), st.integers(0, 400)), max_size=60))
@@ -55,10 +61,10 @@ def test_the_shares_add_up_to_the_time_in_which_there_was_a_call(steps: list[tup
         if begins:
             running.append(time.shares.begin())
         elif running:
-            had.append(time.shares.end(running.pop(0)))
+            had.append(time.end(running.pop(0)))
         time.passes(seconds, cores)
         busy, used = (busy + seconds, used + cores) if running else (busy, used)
-    had += [time.shares.end(share) for share in running]
+    had += [time.end(share) for share in running]
     assert sum(ran.seconds for ran in had) == pytest.approx(busy)
     assert sum(ran.core_seconds for ran in had) == pytest.approx(used)
 

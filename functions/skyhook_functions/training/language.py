@@ -7,7 +7,7 @@ a stopped run goes on about where it stopped.
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from torch.nn import functional
 from transformers import GenerationConfig, LlamaForCausalLM
 
 from skyhook.function import Progress
+from skyhook_functions.training.course import Course
 from skyhook_functions.training.machine import device, made_ahead, write_whole
 
 WARM_UP = 100  # steps
@@ -68,6 +69,11 @@ def batched(pool: list[Sample], tokens: int, seed: int) -> list[Batch]:
 Pool = Callable[[int], list[Batch]]  # the batches of the pool of samples with a number
 
 
+def pool(sample: Callable[[int], Sample], tokens: int, size: int, number: int) -> list[Batch]:
+    """The batches of about `tokens` tokens of pool `number`, which has `size` samples."""
+    return batched([sample(number * size + offset) for offset in range(size)], tokens, number)
+
+
 def loss_of(model: LlamaForCausalLM, batch: Batch) -> Tensor:
     """Weighted mean cross-entropy in nats. Padding is on the right, so causal attention hides it."""
     weights = batch.weights[:, 1:]
@@ -76,6 +82,14 @@ def loss_of(model: LlamaForCausalLM, batch: Batch) -> Tensor:
         logits = model.lm_head(hidden[weights > 0])
     losses = functional.cross_entropy(logits.float(), batch.ids[:, 1:][weights > 0], reduction="none")
     return losses @ weights[weights > 0] / weights.sum()
+
+
+@torch.no_grad()
+def mean_loss(model: LlamaForCausalLM, batches: Sequence[Batch]) -> float:
+    """The loss on some batches, in nats a token."""
+    weights = [float(batch.weights[:, 1:].sum()) for batch in batches]
+    losses = [float(loss_of(model, batch.to(model.device))) for batch in batches]
+    return sum(loss * weight for loss, weight in zip(losses, weights, strict=True)) / sum(weights)
 
 
 def optimizers(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
@@ -96,20 +110,14 @@ def rate(step: int, steps: int) -> float:
 
 
 def train(
-    model: LlamaForCausalLM,
-    pool: Pool,
-    *,
-    steps: int,
-    checkpoints: Path,
-    compile_model: bool = False,
-    processes: int = 0,
+    model: LlamaForCausalLM, pools: Pool, course: Course, held_out: Sequence[Batch] = ()
 ) -> Iterator[Progress]:
-    """Trains up to `steps`, from the last checkpoint on where there is one, on the GPU where there is one.
+    """Trains from the last checkpoint on where there is one, on the GPU where there is one.
 
-    Gives how far it has come now and then, and each time that a checkpoint is written. `processes` more of
-    them make the pools ahead.
+    Gives how far it has come now and then, and each time that a checkpoint is written: then also the loss on what
+    is held out.
     """
-    saved, where = checkpoints / "last.pt", device()
+    steps, saved, where = course.steps, course.checkpoints / "last.pt", device()
     model.to(where)
     optimizing = optimizers(model)
     full_rates = [one.param_groups[0]["lr"] for one in optimizing]
@@ -120,7 +128,7 @@ def train(
         for one, values in zip(optimizing, state["optimizers"], strict=True):
             one.load_state_dict(values)
         step, first, trained_s, seen = state["step"], state["pool"], state["trained_s"], state["seen"]
-    if compile_model:
+    if course.compile_model:
         model.model.compile(dynamic=True)
     began, total, counted, loss_now, speed = (
         time.monotonic() - trained_s,
@@ -130,14 +138,14 @@ def train(
         0.0,
     )
     reported_at, reported_seen = time.monotonic(), seen
-    for number, batch in _batches(pool, first, processes):
+    for number, batch in _batches(pools, first, course.sampling_processes):
         if step >= steps:
             break
         loss = loss_of(model, batch.to(where))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
         for one, full in zip(optimizing, full_rates, strict=True):
-            one.param_groups[0]["lr"] = full * rate(step, steps)
+            one.param_groups[0]["lr"] = full * course.rate * rate(step, steps)
             one.step()
             one.zero_grad()
         step, seen = step + 1, seen + batch.ids.numel()
@@ -153,7 +161,14 @@ def train(
                 "pool": number, "trained_s": time.monotonic() - began, "seen": seen,
             }, saved)  # fmt: skip
         if is_report or is_saved:
-            yield Progress(step=step, steps=steps, loss=loss_now, tokens_per_s=speed, is_saved=is_saved)
+            yield Progress(
+                step=step,
+                steps=steps,
+                loss=loss_now,
+                held_out_loss=mean_loss(model, held_out) if is_saved and held_out else None,
+                tokens_per_s=speed,
+                is_saved=is_saved,
+            )
 
 
 def kept_tokenizer(file: Path, make: Callable[[], Tokenizer]) -> Tokenizer:
@@ -165,8 +180,8 @@ def kept_tokenizer(file: Path, make: Callable[[], Tokenizer]) -> Tokenizer:
     return Tokenizer.from_file(str(file))
 
 
-def _batches(pool: Pool, first: int, processes: int) -> Iterator[tuple[int, Batch]]:
-    for number, batches in made_ahead(pool, first, processes):
+def _batches(pools: Pool, first: int, processes: int) -> Iterator[tuple[int, Batch]]:
+    for number, batches in made_ahead(pools, first, processes):
         for batch in batches:
             yield number, batch
 

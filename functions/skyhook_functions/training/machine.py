@@ -64,6 +64,11 @@ def write_whole(state: dict[str, Any], file: Path) -> None:
 def show(run: Iterable[Progress]) -> None:
     """Runs a training and prints how far it has come, a line of JSON each time."""
     for progress in run:
-        print(json.dumps({
-            "step": progress.step, "loss": round(progress.loss, 4), "per_s": round(progress.tokens_per_s),
-        }), flush=True)  # fmt: skip
+        shown = {
+            "step": progress.step,
+            "loss": round(progress.loss, 4),
+            "per_s": round(progress.tokens_per_s),
+        }
+        if progress.held_out_loss is not None:
+            shown["held_out_loss"] = round(progress.held_out_loss, 4)
+        print(json.dumps(shown), flush=True)

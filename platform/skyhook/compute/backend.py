@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from skyhook.compute.expenses import Expenses
+from skyhook.errors import SkyhookError
+from skyhook.function import FunctionSpec
 
 F = TypeVar("F")
 A = TypeVar("A")
@@ -77,12 +79,17 @@ class Compute(Protocol):
         """Runs the generator method and yields what it yields. Closing the stream closes the generator."""
         ...
 
+    @property
+    def problem(self) -> SkyhookError | None:
+        """Why no call can be made, as far as it is known; None where nothing is known to be wrong."""
+        ...
+
     def status(self) -> list[WorkerStatus]:
         """One entry for each function that was called since the start."""
         ...
 
-    def log(self, function: str) -> str:
-        """The end of what a function's workers printed, by its name; empty where they printed nothing."""
+    async def log(self, spec: FunctionSpec, lines: int) -> str:
+        """The last lines that a function's workers printed; empty where they printed nothing."""
         ...
 
 

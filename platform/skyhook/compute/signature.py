@@ -37,9 +37,10 @@ class Signature:
 def signature_of(method: Callable[..., Any]) -> Signature:
     """The signature of a function's method.
 
-    Raises TypeError where it is not of the form `method(self, argument: A) -> R`, or names weights or
-    checkpoints though each call is isolated.
+    Raises TypeError where it is not of the form `method(self, argument: A) -> R`, names weights or
+    checkpoints though each call is isolated, or takes nothing by which its function's calls are kept apart.
     """
+    spec = getattr(method, SPEC, None)
     name = method.__name__
     parameters = list(inspect.signature(method).parameters)
     hints = get_type_hints(method, include_extras=True)
@@ -53,8 +54,10 @@ def signature_of(method: Callable[..., Any]) -> Signature:
         result = get_args(result)[0]
     weights = _fields_of(hints[parameters[1]], WEIGHTS)
     checkpoints = _fields_of(hints[parameters[1]], CHECKPOINTS)
-    if (weights or checkpoints) and getattr(getattr(method, SPEC, None), "isolated", False):
+    if (weights or checkpoints) and spec is not None and spec.isolated:
         raise TypeError(f"{method.__qualname__} is isolated: its machine has no folders of the platform's")
+    if spec is not None and spec.pool and not hasattr(hints[parameters[1]], spec.pool):
+        raise TypeError(f"{method.__qualname__} takes no {spec.pool!r}, the pool of its function's calls")
     return Signature(
         method=name,
         streams=streams,

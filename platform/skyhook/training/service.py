@@ -221,8 +221,9 @@ class Trainings:
                 return
             run.reached = progress.step
             file.write(run)
+        held_out = "" if progress.held_out_loss is None else f" (held out {progress.held_out_loss:.4f})"
         self._tell(
-            f"step {progress.step:,} of {progress.steps:,}, loss {progress.loss:.4f}, "
+            f"step {progress.step:,} of {progress.steps:,}, loss {progress.loss:.4f}{held_out}, "
             f"{progress.tokens_per_s:,.0f} tokens/s{', saved' if progress.is_saved else ''}"
         )
 

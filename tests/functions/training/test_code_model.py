@@ -11,14 +11,16 @@ import torch
 from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from skyhook.function import Progress
 from skyhook_functions.chat.local import ChatModel
 from skyhook_functions.chat.messages import GenerateRequest, Message, Sampling
 from skyhook_functions.chat.whole import joined
 from skyhook_functions.training.code import evaluate
-from skyhook_functions.training.code.corpus import Module, held_out, modules, trained
+from skyhook_functions.training.code.corpus import Module
 from skyhook_functions.training.code.data import MOST_TOKENS, Place, Places, encode
 from skyhook_functions.training.code.ngram import NGram
 from skyhook_functions.training.code.tokenizer import END, PAD, prompt, save_tokenizer, train_tokenizer
+from skyhook_functions.training.course import Course
 from skyhook_functions.training.language import Batch, export, loss_of, padded, train
 
 SOURCE = "".join(f"def add_{number}(a, b):\n    return a + b + {number}\n\n\n" for number in range(40))
@@ -48,21 +50,14 @@ def model(tokenizer: Tokenizer) -> LlamaForCausalLM:
     )
 
 
-def pool(tokenizer: Tokenizer, number: int) -> list[Batch]:
+def batches(tokenizer: Tokenizer, number: int) -> list[Batch]:
     places = Places([MODULE], seed=1)
     return [padded([encode(tokenizer, places.place(2 * number + offset)) for offset in range(2)])]
 
 
-def run(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path, steps: int) -> None:
-    for _ in train(model, partial(pool, tokenizer), steps=steps, checkpoints=folder):
-        pass
-
-
-def test_nothing_of_a_held_out_module_is_trained() -> None:
-    names = {module.name for module in trained()}
-    assert len(names) > 200
-    assert {module.name for module in held_out()} == {module.name for module in modules()} - names
-    assert 0.05 < len(held_out()) / len(modules()) < 0.2
+def run(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path, steps: int) -> list[Progress]:
+    course = Course(checkpoints=folder, out=folder, steps=steps, batch_tokens=0)
+    return list(train(model, partial(batches, tokenizer), course, held_out=batches(tokenizer, 5_000)))
 
 
 def test_a_place_is_a_piece_of_a_module_and_the_same_each_time() -> None:
@@ -100,16 +95,17 @@ def test_a_long_place_keeps_what_is_next_to_the_cursor(tokenizer: Tokenizer) -> 
 def test_training_learns_and_a_stopped_run_goes_on(
     model: LlamaForCausalLM, tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
-    (batch,) = pool(tokenizer, 5_000)
+    (batch,) = batches(tokenizer, 5_000)
     before = loss_of(model, batch).item()
-    run(model, tokenizer, tmp_path, 30)
+    early = run(model, tokenizer, tmp_path, 30)
     middle = loss_of(model, batch).item()
     again = LlamaForCausalLM(model.config)
-    run(again, tokenizer, tmp_path, 60)
+    late = run(again, tokenizer, tmp_path, 60)
     assert torch.load(tmp_path / "last.pt", weights_only=True)["step"] == 60
     after = loss_of(again, batch).item()
     assert after < middle < before
     assert after < 0.9 * before
+    assert [early[-1].held_out_loss, late[-1].held_out_loss] == pytest.approx([middle, after], rel=0.01)
 
 
 def test_what_was_trained_completes_as_a_model_of_the_catalogue(
@@ -140,6 +136,7 @@ def test_ngrams_say_what_followed_most_often() -> None:
     assert ngram.next([4]) == 3
 
 
+@pytest.mark.usefixtures("few_sources")
 def test_every_kind_of_place_is_right_with_what_stood_there_and_wrong_with_something_else() -> None:
     for case in evaluate.cases(5, seed=1):
         wanted = f"\n{case.wanted}" if case.group == "next" else case.wanted

@@ -22,7 +22,7 @@ WEIGHTS = {
     "arithmetic": 13,
     "extraction": 13,
     "tools": 55,
-    "fallback": 16,
+    "fallback": 22,
     "greeting": 2,
     "repeat": 3,
 }

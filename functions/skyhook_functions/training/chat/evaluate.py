@@ -6,8 +6,6 @@ fails when a task falls below what the card promises.
 
 import argparse
 import json
-import re
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -25,6 +23,7 @@ from skyhook_functions.training.chat.tokenizer import message_text
 from skyhook_functions.training.chat.train import WEIGHTS
 from skyhook_functions.training.chat.wording import perturb
 from skyhook_functions.training.machine import device
+from skyhook_functions.training.scoring import write_card
 
 PROMISED = 0.9  # share of exact matches of every task that the card advertises
 NOT_ADVERTISED = frozenset(
@@ -136,17 +135,12 @@ def answers_of(weights: Path, every: list[Case]) -> list[str]:
     return found
 
 
-def right_of(weights: Path, every: list[Case]) -> list[bool]:
-    """Which cases the model answers rightly."""
-    return [answer == case.wanted for case, answer in zip(every, answers_of(weights, every), strict=True)]
-
-
-def counts(every: list[Case], right: list[bool]) -> dict[str, tuple[int, int]]:
+def counts(judged: list[tuple[str, bool]]) -> dict[str, tuple[int, int]]:
     """Right answers and number of cases per group."""
     result: dict[str, tuple[int, int]] = dict.fromkeys(TITLES, (0, 0))
-    for case, is_right in zip(every, right, strict=True):
-        before, total = result[case.group]
-        result[case.group] = (before + is_right, total + 1)
+    for group, is_right in judged:
+        before, total = result[group]
+        result[group] = (before + is_right, total + 1)
     return result
 
 
@@ -159,7 +153,7 @@ def score(weights: Path, count: int, seed: int, show: int) -> dict[str, tuple[in
         if answer != case.wanted and shown[case.group] < show:
             shown[case.group] += 1
             print(f"[{case.group}] {case.messages!r}\n  wanted {case.wanted!r}\n  got    {answer!r}")
-    return counts(every, [answer == case.wanted for case, answer in zip(every, found, strict=True)])
+    return counts([(case.group, answer == case.wanted) for case, answer in zip(every, found, strict=True)])
 
 
 def table(scores: dict[str, tuple[int, int]]) -> str:
@@ -171,22 +165,6 @@ def table(scores: dict[str, tuple[int, int]]) -> str:
         if total
     ]
     return "\n".join(["| task | advertised | exact match | cases |", "|---|---|---|---|", *rows])
-
-
-def write_card(card: Path, scores: str) -> None:
-    """Put the scores between the card's score marks."""
-    text = card.read_text(encoding="utf-8")
-    new = f"<!-- scores -->\n{scores}\n<!-- end of scores -->"
-    card.write_text(
-        re.sub(r"<!-- scores -->.*?<!-- end of scores -->", lambda _: new, text, flags=re.DOTALL),
-        encoding="utf-8",
-    )
-
-
-def with_card(weights: Path, scores: str) -> None:
-    """Gives weights that were trained the card of those that ship, with scores of their own."""
-    shutil.copyfile(WEIGHTS / "README.md", weights / "README.md")
-    write_card(weights / "README.md", scores)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 
 import random
 
+from skyhook_functions.training.chat import outside
 from skyhook_functions.training.chat.conversation import Turn, exchange
 from skyhook_functions.training.chat.values import choose, city, first_name, pseudo_word
 from skyhook_functions.training.chat.wording import perturb
@@ -109,22 +110,25 @@ LARGE_SUMS = (
 def request(rng: random.Random, held: bool) -> str:
     """A request that is none of the model's tasks, before any change of wording."""
 
+    def of(pool: tuple[str, ...] | list[str], more: tuple[str, ...] | list[str]) -> str:
+        return choose(rng, pool if held else [*pool, *more], held)
+
     def topic() -> str:
-        return choose(rng, TOPICS, held) if rng.random() < 0.7 else pseudo_word(rng, held)
+        return of(TOPICS, outside.TOPICS) if rng.random() < 0.7 else pseudo_word(rng, held)
 
     kind = rng.random()
     if kind < 0.35:
-        return choose(rng, TOPIC_FRAMES, held).format(topic(), topic())
+        return of(TOPIC_FRAMES, outside.TOPIC_FRAMES).format(topic(), topic())
     if kind < 0.55:
-        thing = choose(rng, THINGS, held) if rng.random() < 0.7 else f"the {pseudo_word(rng, held)}"
-        return choose(rng, THING_FRAMES, held).format(rng.choice(VERBS), thing)
+        thing = of(THINGS, outside.THINGS) if rng.random() < 0.7 else f"the {pseudo_word(rng, held)}"
+        return of(THING_FRAMES, outside.THING_FRAMES).format(rng.choice(VERBS), thing)
     if kind < 0.65:
-        return choose(rng, CITY_FRAMES, held).format(city(rng, held))
+        return of(CITY_FRAMES, outside.CITY_FRAMES).format(city(rng, held))
     if kind < 0.73:
-        return choose(rng, PERSON_FRAMES, held).format(first_name(rng, held))
+        return of(PERSON_FRAMES, outside.PERSON_FRAMES).format(first_name(rng, held))
     if kind < 0.8:
         return rng.choice(LARGE_SUMS).format(rng.randint(1000, 99999), rng.randint(200, 99999))
-    return choose(rng, PLAIN, held)
+    return of(PLAIN, outside.PLAIN)
 
 
 def greeting(rng: random.Random, held: bool) -> Turn:

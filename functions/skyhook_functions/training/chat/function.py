@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from skyhook.function import CANDIDATE, Evaluated, TrainingEvent, TrainingRequest, function
+from skyhook.function import Progress, TrainingEvent, TrainingRequest, function
+from skyhook_functions.training.function import ModelTraining
+
+if TYPE_CHECKING:
+    from skyhook_functions.training.chat.evaluate import Case
 
 CONVERSATIONS = 300
 """How many conversations of each task are answered in the evaluation."""
@@ -20,20 +25,36 @@ SEED = 17
     timeout_s=6 * 3600.0,
     keep_warm_s=0.0,
 )
-class ChatTraining:
+class ChatTraining(ModelTraining["Case", str]):
     """Trains the small chat model."""
+
+    model = "skyhook-small"
 
     def train(self, request: TrainingRequest) -> Iterator[TrainingEvent]:
         """Trains from the last checkpoint on, and evaluates."""
-        from skyhook_functions.training.chat.evaluate import cases, counts, right_of, table, with_card
-        from skyhook_functions.training.chat.train import STEPS, trained_chat
-        from skyhook_functions.training.scoring import scores
+        yield from self._run(request)
 
-        folder = Path(request.checkpoints)
-        candidate = folder / CANDIDATE
-        yield from trained_chat(folder, candidate, steps=request.steps or STEPS)
-        every = list(cases(CONVERSATIONS, SEED))
-        right = right_of(candidate, every)
-        published = None if request.published is None else right_of(Path(request.published), every)
-        with_card(candidate, table(counts(every, right)))
-        yield Evaluated(scores([case.group for case in every], right, published))
+    def _trained(self, checkpoints: Path, out: Path, steps: int | None) -> Iterator[Progress]:
+        from skyhook_functions.training.chat.train import BATCH_TOKENS, STEPS, trained_chat
+        from skyhook_functions.training.course import Course
+
+        course = Course(checkpoints=checkpoints, out=out, steps=steps or STEPS, batch_tokens=BATCH_TOKENS)
+        return trained_chat(course)
+
+    def _cases(self) -> list[Case]:
+        from skyhook_functions.training.chat.evaluate import cases
+
+        return list(cases(CONVERSATIONS, SEED))
+
+    def _answers(self, weights: Path, cases: list[Case]) -> list[str]:
+        from skyhook_functions.training.chat.evaluate import answers_of
+
+        return answers_of(weights, cases)
+
+    def _judged(self, cases: list[Case], answers: list[str]) -> list[tuple[str, bool]]:
+        return [(case.group, answer == case.wanted) for case, answer in zip(cases, answers, strict=True)]
+
+    def _table(self, weights: Path, cases: list[Case], answers: list[str]) -> str:
+        from skyhook_functions.training.chat.evaluate import counts, table
+
+        return table(counts(self._judged(cases, answers)))

@@ -4,7 +4,6 @@ A stopped run goes on from its last checkpoint. Data is generated on the fly fro
 the stream is a number of conversations, hence a resumed run goes on about where it stopped.
 """
 
-import argparse
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -24,22 +23,23 @@ from skyhook_functions.training.chat.tokenizer import (
     save_tokenizer,
     train_tokenizer,
 )
-from skyhook_functions.training.language import Batch, batched, export, kept_tokenizer, train
-from skyhook_functions.training.machine import device, show, spare_processes
+from skyhook_functions.training.course import Course, begun, command
+from skyhook_functions.training.language import Sample, export, kept_tokenizer, pool, train
+from skyhook_functions.training.machine import device, show
+from skyhook_functions.training.scoring import SHIPPED
 
-WEIGHTS = Path(__file__).parents[2] / "weights" / "skyhook-small"
+WEIGHTS = SHIPPED / "skyhook-small"
 TOKENIZER_EXAMPLES = 20_000
 POOL = 37  # batches' worth of conversations that are sorted by length together, so that a batch needs little padding
 CONVERSATION = 112  # tokens of a conversation, on average
 LONGEST_ANSWER = 256  # tokens
 STEPS = 8000
+BATCH_TOKENS = 3072
 
 
-def pool(tokenizer: Tokenizer, seed: int, tokens: int, size: int, number: int) -> list[Batch]:
-    """The batches of about `tokens` tokens of pool `number`, which has `size` conversations."""
-    start = number * size
-    samples = [encode(tokenizer, conversation(seed, start + offset)) for offset in range(size)]
-    return batched(samples, tokens, number)
+def sample(tokenizer: Tokenizer, seed: int, index: int) -> Sample:
+    """Conversation number `index` of the training."""
+    return encode(tokenizer, conversation(seed, index))
 
 
 def make_model() -> LlamaForCausalLM:
@@ -60,45 +60,30 @@ def blend(model: LlamaForCausalLM, earlier: LlamaForCausalLM, share: float) -> N
         value.lerp_(before.to(value.device), 1.0 - share)
 
 
-def trained_chat(
-    checkpoints: Path, out: Path, *, steps: int = STEPS, batch_tokens: int = 3072, seed: int = 1,
-    share: float | None = None, compile_model: bool = False, processes: int | None = None,
-) -> Iterator[Progress]:  # fmt: skip
-    """Trains up to so many steps, from the checkpoints on where there are some, and writes the model to `out`.
+def trained_chat(course: Course, share: float | None = None) -> Iterator[Progress]:
+    """Trains the model and writes it.
 
     With a `share` the training begins with the shipped weights, and so much of what it learned is written.
     """
-    torch.manual_seed(seed)
-    tokenizer_file = (checkpoints if share is None else WEIGHTS) / "tokenizer.json"
-    tokenizer = kept_tokenizer(tokenizer_file, lambda: train_tokenizer(seed, TOKENIZER_EXAMPLES))
+    torch.manual_seed(course.seed)
+    tokenizer_file = (course.checkpoints if share is None else WEIGHTS) / "tokenizer.json"
+    tokenizer = kept_tokenizer(tokenizer_file, lambda: train_tokenizer(course.seed, TOKENIZER_EXAMPLES))
     model = make_model()
     shipped = model if share is None else LlamaForCausalLM.from_pretrained(WEIGHTS, dtype=torch.float32)
     model.load_state_dict(shipped.state_dict())
-    yield from train(
-        model,
-        partial(pool, tokenizer, seed, batch_tokens, POOL * batch_tokens // CONVERSATION),
-        steps=steps,
-        checkpoints=checkpoints,
-        compile_model=compile_model,
-        processes=spare_processes() if processes is None else processes,
-    )
+    samples = partial(sample, tokenizer, course.seed)
+    pools = partial(pool, samples, course.batch_tokens, POOL * course.batch_tokens // CONVERSATION)
+    yield from train(model, pools, course)
     if share is not None:
         blend(model, shipped, share)
-    export(model, tokenizer, out, end=END, pad=PAD, longest=LONGEST_ANSWER)
-    save_tokenizer(tokenizer, out)
+    export(model, tokenizer, course.out, end=END, pad=PAD, longest=LONGEST_ANSWER)
+    save_tokenizer(tokenizer, course.out)
 
 
 def main() -> None:
     """Train, report and save."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--batch-tokens", type=int, default=3072)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--compile",
-        action="store_true",
-        help="a quarter faster after minutes of compiling; needs a C++ compiler",
-    )
+    usual = Course(checkpoints=Path("checkpoints/chat"), out=WEIGHTS, steps=STEPS, batch_tokens=BATCH_TOKENS)
+    parser = command(__doc__, usual)
     parser.add_argument(
         "--shipped",
         action="store_true",
@@ -110,26 +95,8 @@ def main() -> None:
         default=1.0,
         help="of what was learned from the shipped weights on that is written: less forgets less",
     )
-    parser.add_argument(
-        "--processes", type=int, help="that make samples; with a GPU one for each core but one"
-    )
-    parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints/chat"))
-    parser.add_argument("--out", type=Path, default=WEIGHTS)
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    options.checkpoints.mkdir(parents=True, exist_ok=True)
-    show(
-        trained_chat(
-            options.checkpoints,
-            options.out,
-            steps=options.steps,
-            batch_tokens=options.batch_tokens,
-            seed=options.seed,
-            share=options.share if options.shipped else None,
-            compile_model=options.compile,
-            processes=options.processes,
-        )
-    )
+    show(trained_chat(begun(options, threads=1), options.share if options.shipped else None))
 
 
 if __name__ == "__main__":

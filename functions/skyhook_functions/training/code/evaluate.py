@@ -1,4 +1,4 @@
-"""Score `skyhook-code` on held-out modules: `python -m skyhook_functions.training.code.evaluate`.
+"""Score `skyhook-code` on held-out packages: `python -m skyhook_functions.training.code.evaluate`.
 
 Beside each figure stands that of the n-grams of the same training modules, which fill the same places.
 """
@@ -9,7 +9,6 @@ import io
 import keyword
 import random
 import re
-import shutil
 import tokenize
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,12 +18,13 @@ import torch
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from skyhook_functions.training.chat.evaluate import answers, write_card
+from skyhook_functions.training.chat.evaluate import answers
 from skyhook_functions.training.code.corpus import Module, held_out, trained
 from skyhook_functions.training.code.ngram import NGram
 from skyhook_functions.training.code.tokenizer import END, prompt
 from skyhook_functions.training.code.train import WEIGHTS
 from skyhook_functions.training.machine import device
+from skyhook_functions.training.scoring import write_card
 
 BEFORE, AFTER = 1200, 400  # characters around the cursor that are seen
 LONGEST_FILL = 48  # tokens
@@ -187,12 +187,6 @@ def table(every: list[Case], ours: list[str], theirs: list[str]) -> str:
         ]
         rows.append(f"| {title} | {shares[0]:.1%} | {shares[1]:.1%} | {len(places)} |")
     return "\n".join(rows)
-
-
-def with_card(weights: Path, scores: str) -> None:
-    """Gives weights that were trained the card of those that ship, with scores of their own."""
-    shutil.copyfile(WEIGHTS / "README.md", weights / "README.md")
-    write_card(weights / "README.md", scores)
 
 
 def main() -> None:

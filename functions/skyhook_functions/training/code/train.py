@@ -3,7 +3,6 @@
 A stopped run goes on from its last checkpoint.
 """
 
-import argparse
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from skyhook.function import Progress
-from skyhook_functions.training.code.corpus import trained
+from skyhook_functions.training.code.corpus import held_out, trained
 from skyhook_functions.training.code.data import Places, encode
 from skyhook_functions.training.code.tokenizer import (
     CONTEXT,
@@ -23,14 +22,18 @@ from skyhook_functions.training.code.tokenizer import (
     save_tokenizer,
     train_tokenizer,
 )
-from skyhook_functions.training.language import Batch, batched, export, kept_tokenizer, train
-from skyhook_functions.training.machine import show, spare_processes
+from skyhook_functions.training.course import Course, begun, command
+from skyhook_functions.training.language import Sample, export, kept_tokenizer, pool, train
+from skyhook_functions.training.machine import show
+from skyhook_functions.training.scoring import SHIPPED
 
-WEIGHTS = Path(__file__).parents[2] / "weights" / "skyhook-code"
+WEIGHTS = SHIPPED / "skyhook-code"
 LONGEST_FILL = 128  # tokens
-STEPS = 2400
+STEPS = 24_000
+BATCH_TOKENS = 6400
 POOL = 32  # batches' worth of places that are sorted by length together, so that a batch needs little padding
 PLACE = 400  # tokens of a place, on average
+HELD_OUT_PLACES, HELD_OUT_SEED = 64, 5  # on which the loss is measured meanwhile
 
 
 def make_model() -> LlamaForCausalLM:
@@ -43,67 +46,33 @@ def make_model() -> LlamaForCausalLM:
     return LlamaForCausalLM(config)
 
 
-def pool(tokenizer: Tokenizer, places: Places, tokens: int, size: int, number: int) -> list[Batch]:
-    """The batches of about `tokens` tokens of pool `number`, which has `size` places."""
-    start = number * size
-    samples = [encode(tokenizer, places.place(start + offset)) for offset in range(size)]
-    return batched(samples, tokens, number)
+def sample(tokenizer: Tokenizer, places: Places, index: int) -> Sample:
+    """Place number `index` of the training."""
+    return encode(tokenizer, places.place(index))
 
 
-def trained_code(
-    checkpoints: Path, out: Path, *, steps: int = STEPS, batch_tokens: int = 6400, seed: int = 1,
-    compile_model: bool = False, processes: int | None = None,
-) -> Iterator[Progress]:  # fmt: skip
-    """Trains up to so many steps, from the checkpoints on where there are some, and writes the model to `out`."""
-    torch.manual_seed(seed)
+def trained_code(course: Course) -> Iterator[Progress]:
+    """Trains the model and writes it."""
+    torch.manual_seed(course.seed)
     modules = trained()
-    tokenizer_file = checkpoints / "tokenizer.json"
+    tokenizer_file = course.checkpoints / "tokenizer.json"
     tokenizer = kept_tokenizer(tokenizer_file, lambda: train_tokenizer(module.text for module in modules))
-    places = Places(modules, seed)
     model = make_model()
-    yield from train(
-        model,
-        partial(pool, tokenizer, places, batch_tokens, POOL * batch_tokens // PLACE),
-        steps=steps,
-        checkpoints=checkpoints,
-        compile_model=compile_model,
-        processes=spare_processes() if processes is None else processes,
-    )
-    export(model, tokenizer, out, end=END, pad=PAD, longest=LONGEST_FILL)
-    save_tokenizer(tokenizer, out)
+    samples = partial(sample, tokenizer, Places(modules, course.seed))
+    pools = partial(pool, samples, course.batch_tokens, POOL * course.batch_tokens // PLACE)
+    unseen = partial(sample, tokenizer, Places(held_out(), HELD_OUT_SEED))
+    yield from train(model, pools, course, pool(unseen, course.batch_tokens, HELD_OUT_PLACES, 0))
+    export(model, tokenizer, course.out, end=END, pad=PAD, longest=LONGEST_FILL)
+    save_tokenizer(tokenizer, course.out)
 
 
 def main() -> None:
     """Train, report and save."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--batch-tokens", type=int, default=6400)
-    parser.add_argument("--seed", type=int, default=1)
+    usual = Course(checkpoints=Path("checkpoints/code"), out=WEIGHTS, steps=STEPS, batch_tokens=BATCH_TOKENS)
+    parser = command(__doc__, usual)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument(
-        "--compile",
-        action="store_true",
-        help="a quarter faster after minutes of compiling; needs a C++ compiler",
-    )
-    parser.add_argument(
-        "--processes", type=int, help="that make samples; with a GPU one for each core but one"
-    )
-    parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints/code"))
-    parser.add_argument("--out", type=Path, default=WEIGHTS)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    options.checkpoints.mkdir(parents=True, exist_ok=True)
-    show(
-        trained_code(
-            options.checkpoints,
-            options.out,
-            steps=options.steps,
-            batch_tokens=options.batch_tokens,
-            seed=options.seed,
-            compile_model=options.compile,
-            processes=options.processes,
-        )
-    )
+    show(trained_code(begun(options, options.threads)))
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ what is drawn. The scores are written into the model cards.
 
 import argparse
 import random
-import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,8 +20,8 @@ from skyhook_functions.training.imagine.checker import Verdict, judge, look
 from skyhook_functions.training.imagine.evaluate_video import score_videos
 from skyhook_functions.training.imagine.scenes import UNSEEN, Description, description
 from skyhook_functions.training.imagine.sheets import sheet
-from skyhook_functions.training.imagine.train import WEIGHTS
 from skyhook_functions.training.imagine.wording import caption
+from skyhook_functions.training.scoring import SHIPPED, write_card
 
 SHEET_COLUMNS = 12
 RELATED = ("beside", "above", "inside")
@@ -88,14 +86,6 @@ def table(results: list[Result]) -> str:
     return "\n".join(lines)
 
 
-def write_card(card: Path, text: str) -> None:
-    """Put a text between the card's score marks."""
-    old = card.read_text(encoding="utf-8")
-    new = f"<!-- scores -->\n{text}\n<!-- end of scores -->"
-    pattern = r"<!-- scores -->.*?<!-- end of scores -->"
-    card.write_text(re.sub(pattern, lambda _: new, old, flags=re.DOTALL), encoding="utf-8")
-
-
 def draw_all(
     model: SmallImagine, every: list[Case], steps: int | None, guidance: float | None
 ) -> list[Result]:
@@ -112,20 +102,14 @@ def drawn_by(weights: Path, every: list[Case]) -> list[Result]:
     return draw_all(SmallImagine(weights), every, None, None)
 
 
-def rights(results: list[Result]) -> tuple[list[str], list[bool]]:
+def judged(results: list[Result]) -> list[tuple[str, bool]]:
     """For each row of the table and each case that counts for it, the row and whether it is right."""
-    titles, right = [], []
-    for title, (counts, is_right) in ROWS.items():
-        chosen = [one for one in results if counts(one.case.said)]
-        titles += [title.strip("*")] * len(chosen)
-        right += [is_right(one.verdict) for one in chosen]
-    return titles, right
-
-
-def with_card(weights: Path, scores: str) -> None:
-    """Gives weights that were trained the card of those that ship, with scores of their own."""
-    shutil.copyfile(WEIGHTS / IMAGE_TYPE / "README.md", weights / "README.md")
-    write_card(weights / "README.md", scores)
+    return [
+        (title.strip("*"), is_right(one.verdict))
+        for title, (counts, is_right) in ROWS.items()
+        for one in results
+        if counts(one.case.said)
+    ]
 
 
 def score_pictures(options: argparse.Namespace) -> str:
@@ -146,7 +130,7 @@ def main() -> None:
     """Score, print, write the card."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--video", action="store_true", help="score the model of video")
-    parser.add_argument("--weights", type=Path, default=WEIGHTS)
+    parser.add_argument("--weights", type=Path, default=SHIPPED)
     parser.add_argument("--count", type=int, help="captions: 400, or 60 for each use of video")
     parser.add_argument("--seed", type=int, default=17)
     parser.add_argument("--steps", type=int)

@@ -35,8 +35,8 @@ from skyhook_functions.training.imagine.train_codec import sharpen, trained_code
 from skyhook_functions.training.imagine.train_reader import trained_reader
 from skyhook_functions.training.imagine.wording import vocabulary
 from skyhook_functions.training.machine import device, made_ahead, show, spare_processes, write_whole
+from skyhook_functions.training.scoring import SHIPPED
 
-WEIGHTS = Path(__file__).parents[2] / "weights"
 WARM_UP = 50  # steps
 DECAY_SHARE = 0.6  # of all steps, at the end, in which the learning rate falls to zero
 CLIP_NORM = 1.0
@@ -290,7 +290,7 @@ def main() -> None:
     parser.add_argument("--shipped", action="store_true", help="begin with the shipped weights")
     parser.add_argument("--compile", action="store_true", help="faster after a minute; needs a C++ compiler")
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints/imagine"))
-    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    parser.add_argument("--out", type=Path, default=SHIPPED)
     parser.add_argument(
         "--export", action="store_true", help="write the model of the last checkpoint and stop"
     )
@@ -305,7 +305,7 @@ def main() -> None:
     shape = recipe.shape
     stream = Stream(recipe.sampler, words, shape.words, shape.frames, options.seed)
     if options.shipped:
-        shipped = load(WEIGHTS / recipe.model_type, recipe.model_type)
+        shipped = load(SHIPPED / recipe.model_type, recipe.model_type)
         codec, reader = shipped.codec, shipped.network.reader
     else:
         codec = trained_codec(options.checkpoints, options.seed, 60 * options.codec_minutes, processes)

@@ -63,12 +63,14 @@ async def _work(
 def class_of(spec: FunctionSpec, *, snapshots: bool) -> type:
     """The class that Modal runs for a function; with `snapshots`, one of the memory is taken after `load`."""
     name = class_name(spec.name)
-    members = {
+    members: dict[str, Any] = {
         "load": modal.enter(snap=snapshots)(_copy(_load)),
         "call": modal.method()(_copy(_call)),
         "stream": modal.method()(_copy(_stream)),
         "work": modal.method()(_copy(_work)),
     }
+    if spec.pool is not None:  # of no use to the body: by it Modal tells the pools apart
+        members |= {"pool": modal.parameter(), "__annotations__": {"pool": str}}
     made = type(name, (), members | {"__module__": __name__, "__qualname__": name})
     if spec.concurrency > 1:
         return cast(type, modal.concurrent(max_inputs=spec.concurrency)(made))

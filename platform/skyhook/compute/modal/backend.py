@@ -15,9 +15,10 @@ from skyhook.compute import errors, protocol
 from skyhook.compute.backend import WorkerStatus
 from skyhook.compute.expenses import Expenses
 from skyhook.compute.modal.claims import NOBODY, Claims
-from skyhook.compute.modal.deployment import installed_settings, standings
+from skyhook.compute.modal.deployment import installed_settings, question
 from skyhook.compute.modal.events import EventReader
-from skyhook.compute.modal.naming import APP, class_name
+from skyhook.compute.modal.operating import log_of
+from skyhook.compute.modal.pools import Pools
 from skyhook.compute.modal.prices import read_prices
 from skyhook.compute.modal.questions import Questions
 from skyhook.compute.modal.replies import decode, values
@@ -26,9 +27,12 @@ from skyhook.compute.modal.sandboxes import Sandboxes, terminate
 from skyhook.compute.modal.settings import FunctionSettings
 from skyhook.compute.modal.traffic import Traffic
 from skyhook.compute.modal.translation import translated
-from skyhook.compute.modal.weights import WeightsNames
+from skyhook.compute.modal.watch import Watch
+from skyhook.compute.modal.weights import WeightsNames, bare
 from skyhook.compute.signature import Signature, signature_of
+from skyhook.compute.standing import Standings
 from skyhook.configuration import Configuration
+from skyhook.errors import SkyhookError
 from skyhook.function import FunctionSpec, spec_of
 
 F = TypeVar("F")
@@ -39,7 +43,7 @@ logger = logging.getLogger("skyhook.compute")
 
 
 class ModalCompute:
-    """Implements `skyhook.compute.backend.Compute` and `Detached`."""
+    """Implements `Compute` and `Detached` of `skyhook.compute.backend`, and `Deployed` of `standing`."""
 
     def __init__(self, configuration: Configuration, bundled: Mapping[str, str]) -> None:
         """`bundled` has the `package:folder` of each folder of weights that ships in a package."""
@@ -53,20 +57,25 @@ class ModalCompute:
         self._results = Questions()
         self._events = EventReader()
         self._claims = Claims()
+        self._watch = Watch()
 
     async def start(self) -> None:
         """Asks Modal whether the token is right and what is deployed, and logs how that differs.
 
-        Raises ModalUnauthorized, ModalNotDeployed, ModalUnreachable, or InvalidInput for wrong settings.
+        Raises ModalUnauthorized, ModalNotDeployed, or InvalidInput for wrong settings. Where Modal does not
+        answer within seconds it is asked again meanwhile: see `problem`.
         """
-        await _require_token()
         self._settings = installed_settings(self._configuration)
-        for standing in await standings(self._configuration):
-            if standing.drift in ("changed", "missing"):
-                logger.warning("%s is %s on Modal: skyhook functions deploy", standing.name, standing.drift)
+        await self._watch.begin(question(self._configuration))
+
+    @property
+    def problem(self) -> SkyhookError | None:
+        """Why calls cannot be made, as far as it is known."""
+        return self._watch.problem
 
     async def close(self) -> None:
         """Waits for what is being cancelled and for sandboxes to end; containers end by themselves."""
+        await self._watch.close()
         await asyncio.gather(*self._ending, return_exceptions=True)
         for traffic in self._functions.values():
             await traffic.connections.close()
@@ -83,14 +92,15 @@ class ModalCompute:
         traffic, signature = self._routes.get(method) or self._route(method)
         if signature.streams:
             raise TypeError(f"{signature.method} yields its results; use `stream`")
-        encoded = self._encode(signature, argument)
+        encoded, pool = self._encode(traffic.spec, signature, argument)
         limit_s = _limit_s(traffic.spec, timeout_s)
         if traffic.spec.isolated:
             async with aclosing(self._isolated(traffic, signature, encoded, limit_s, expenses)) as found:
                 return cast(R, await anext(found))
         with traffic.interactive(len(encoded)):
             async with traffic.connections.handle() as handle:
-                reply = await handle.call.remote.aio(signature.method, encoded, limit_s)
+                instance = handle.instance(pool)
+                reply = await instance.call.remote.aio(signature.method, encoded, limit_s)
         run = Run(traffic.spec, self._prices, expenses)
         try:
             return cast(R, next(values(traffic.spec, signature, decode(reply), run)))
@@ -109,7 +119,7 @@ class ModalCompute:
         traffic, signature = self._routes.get(method) or self._route(method)
         if not signature.streams:
             raise TypeError(f"{signature.method} returns one result; use `call`")
-        encoded = self._encode(signature, argument)
+        encoded, pool = self._encode(traffic.spec, signature, argument)
         limit_s = _limit_s(traffic.spec, timeout_s)
         if traffic.spec.isolated:
             async with aclosing(self._isolated(traffic, signature, encoded, limit_s, expenses)) as found:
@@ -120,7 +130,8 @@ class ModalCompute:
         call_id, has_ended = "", False
         with traffic.interactive(len(encoded)):
             async with traffic.connections.handle() as handle:
-                replies = handle.stream.remote_gen.aio(signature.method, encoded, limit_s)
+                instance = handle.instance(pool)
+                replies = instance.stream.remote_gen.aio(signature.method, encoded, limit_s)
                 try:
                     async for reply in replies:
                         if not call_id:
@@ -145,15 +156,16 @@ class ModalCompute:
             raise TypeError(
                 f"{signature.method} is isolated: its machine ends with the process that began it"
             )
-        encoded = self._encode(signature, argument)
+        encoded, pool = self._encode(traffic.spec, signature, argument)
+        await self._watch.wait()
         with traffic.spawning():
-            spawned = await traffic.handle.work.spawn.aio(
-                signature.method, encoded, traffic.spec.timeout_s, token
-            )
+            instance = traffic.handle.instance(pool)
+            spawned = await instance.work.spawn.aio(signature.method, encoded, traffic.spec.timeout_s, token)
         return cast(str, spawned.object_id)
 
     async def find(self, token: str) -> str | None:
         """The id of the call that was begun with a token, once it runs."""
+        await self._watch.wait()
         try:
             return await self._claims.holder(token)
         except Exception as error:
@@ -194,14 +206,20 @@ class ModalCompute:
         """One entry for each function that was called since the start."""
         return [traffic.status() for traffic in self._functions.values()]
 
-    def log(self, function: str) -> str:
-        """Empty: what containers print is kept by Modal, `modal app logs skyhook`."""
-        return ""
+    async def log(self, spec: FunctionSpec, lines: int) -> str:
+        """The last lines that containers printed; Modal keeps them. Raises InvalidInput and its errors."""
+        self._watch.admit()
+        printed = [text.removesuffix("\n") async for text in log_of(spec, None, lines, follows=False)]
+        return "\n".join(printed)
+
+    async def standings(self, within_s: float) -> Standings:
+        """How the functions stand, as Modal says within so many seconds, or has said before."""
+        return await self._watch.standings(within_s)
 
     def _route(self, method: Callable[..., Any]) -> tuple[Traffic, Signature]:
         spec = spec_of(method)
         if spec.name not in self._functions:
-            self._functions[spec.name] = Traffic(spec, partial(self._handle, spec))
+            self._functions[spec.name] = Traffic(spec, partial(self._handle, spec), self._watch)
         route = self._routes[method] = self._functions[spec.name], signature_of(method)
         return route
 
@@ -210,7 +228,7 @@ class ModalCompute:
         if spec.isolated:
             regions = self._settings.get(spec.name, FunctionSettings()).regions
             return Sandboxes(spec, regions, client)
-        return modal.Cls.from_name(APP, class_name(spec.name), client=client)()
+        return Pools(spec, client)
 
     async def _isolated(
         self,
@@ -248,9 +266,12 @@ class ModalCompute:
                 raise errors.FunctionInterrupted("The call was cancelled before it began. Try again.")
         return replies
 
-    def _encode(self, signature: Signature, argument: Any) -> bytes:
+    def _encode(self, spec: FunctionSpec, signature: Signature, argument: Any) -> tuple[bytes, str | None]:
+        """The argument with names for its weights, and the pool that runs it."""
+        named = self._weights.name(argument, signature.weights)
+        pool = None if spec.pool is None else bare(str(getattr(named, spec.pool)))
         try:
-            return protocol.encode(self._weights.name(argument, signature.weights))
+            return protocol.encode(named), pool
         except protocol.Unencodable as error:
             raise errors.FunctionBadArgument(
                 f"The argument cannot be sent to the function: {error}."
@@ -279,15 +300,6 @@ async def _cancel_stream(replies: Any, call_id: str) -> None:
         await modal.FunctionCall.from_id(call_id).cancel.aio()
     except Exception as error:
         logger.warning("a stream that nobody reads was not cancelled: %s", error)
-
-
-async def _require_token() -> None:
-    try:
-        client = await modal.Client.from_env.aio()
-        hello: Any = client.hello
-        await hello.aio()
-    except Exception as error:
-        raise translated(error, "Modal") from error
 
 
 def _limit_s(spec: FunctionSpec, timeout_s: float | None) -> float:

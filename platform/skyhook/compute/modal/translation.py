@@ -69,7 +69,7 @@ def _interrupted(what: str) -> SkyhookError:
 
 
 def _unreachable(what: str) -> SkyhookError:
-    return ModalUnreachable("Modal does not answer. Try again later.", retry_after_s=5.0)
+    return ModalUnreachable.now()
 
 
 _KNOWN: tuple[tuple[tuple[type[Exception], ...], Callable[[str], SkyhookError]], ...] = (
