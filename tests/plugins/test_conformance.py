@@ -125,6 +125,7 @@ def sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Subject]:
         name="weather",
         version="1.0",
         title="Weather",
+        description="Tells the weather.",
         query=importlib.import_module("sound_weather.schema").WeatherQuery,
         operations=(Operation("weatherForecast", "weather:read", ("weather.calls",)),),
         functions=(importlib.import_module("sound_weather_functions").Forecaster,),
@@ -359,6 +360,11 @@ def test_a_distribution_says_what_it_is_and_where_it_is_explained(
         metadata[name] = value
     distribution = cast(Distribution, SimpleNamespace(metadata=metadata))
     assert told in problems(replace(sound, distribution=distribution), "documentation")
+
+
+def test_a_plugin_says_what_it_is_for(sound: Subject) -> None:
+    silent = replace(sound, plugin=replace(sound.plugin, description=""))
+    assert "does not say what it is for" in problems(silent, "documentation")
 
 
 def run(*arguments: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:

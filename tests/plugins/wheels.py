@@ -25,7 +25,8 @@ class Query:
 {fields}
 
 plugin = Plugin(
-    name="{name}", version="{version}", title="The plugin {name}", query=Query,
+    name="{name}", version="{version}", title="The plugin {name}", description="Counts {name}.",
+    query=Query,
     operations=(Operation("{name}Count", "{name}:read", ("{name}.drops",)),),
     meters=(Meter("{name}.drops", "Drops", "drop", 7),), scopes=(Scope("{name}:read", "Read {name}"),),
     network=("{name}.example.com",),

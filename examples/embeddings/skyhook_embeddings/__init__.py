@@ -19,6 +19,7 @@ plugin = Plugin(
     name="embeddings",
     version="0.1.0",
     title="Embeddings",
+    description="Texts as vectors, and a search by meaning.",
     mutation=EmbeddingsMutation,
     operations=(
         Operation("embeddingsEmbed", scope=USE, meters=(TOKENS,)),

@@ -14,11 +14,12 @@ from skyhook.conformance.running import judge_all
 from skyhook.database import Database
 from skyhook.errors import NotFound
 from skyhook.operations.caller import Caller
-from skyhook.plugins.description import describe
+from skyhook.plugins.description import Description, describe
 from skyhook.plugins.installation.folders import Folders
 from skyhook.plugins.installation.proposing import Proposal
 from skyhook.plugins.installation.resolving import Index
 from skyhook.plugins.installation.service import Installer
+from skyhook.plugins.manifest import Plugin
 from skyhook.services import Services
 
 MADE_BY = "the command line"
@@ -56,7 +57,7 @@ def info(name: str) -> None:
     plugin = next((one for one in host.loaded if one.name == name), None)
     if plugin is None:
         raise click.ClickException(f"No plugin {name!r} is installed: see `skyhook plugins list`.")
-    click.echo(f"{plugin.title} ({plugin.name} {plugin.version})")
+    _name(plugin)
     for part, text in describe(plugin).lines():
         click.echo(f"  {part:10} {text}")
     generation = Folders(configuration().data).current_generation
@@ -236,6 +237,12 @@ def _change(
     run_loop(work())
 
 
+def _name(plugin: Plugin | Description) -> None:
+    click.echo(f"{plugin.title} ({plugin.name} {plugin.version})")
+    if plugin.description:
+        click.echo(f"  {plugin.description}")
+
+
 def _step(text: str) -> None:
     click.echo(f"{click.style('==>', bold=True)} {text}")
 
@@ -243,7 +250,7 @@ def _step(text: str) -> None:
 def _show(proposal: Proposal) -> None:
     click.secho(proposal.change, bold=True)
     for plugin in proposal.descriptions:
-        click.echo(f"{plugin.title} ({plugin.name} {plugin.version})")
+        _name(plugin)
         before = next((one for one in proposal.replaced if one.name == plugin.name), None)
         for part, text, what in plugin.lines_beside(before):
             click.echo(f"  {part:10} {text}{f' ({what})' if what else ''}")

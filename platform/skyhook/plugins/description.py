@@ -20,6 +20,7 @@ class Description(Struct, frozen=True):
     name: str
     version: str
     title: str
+    description: str = ""
     operations: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     meters: tuple[str, ...] = ()
@@ -76,6 +77,7 @@ def describe(plugin: Plugin) -> Description:
         name=plugin.name,
         version=plugin.version,
         title=plugin.title,
+        description=plugin.description,
         operations=tuple(operation.name for operation in plugin.operations),
         scopes=tuple(f"{scope.name}: {scope.title}" for scope in plugin.scopes),
         meters=tuple(

@@ -225,6 +225,8 @@ class Plugin:
     """Lower-case; the prefix of its fields, scopes, meters and tables."""
     version: str
     title: str
+    description: str = ""
+    """One sentence that says what it is for, shown beside the title."""
     api: int = API
     query: type | None = None
     mutation: type | None = None

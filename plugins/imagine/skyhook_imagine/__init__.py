@@ -47,6 +47,7 @@ plugin = Plugin(
     name="imagine",
     version="0.1.0",
     title="Imagine",
+    description="Makes pictures and video from words, and changes, enlarges and continues them.",
     query=ImagineQuery,
     mutation=ImagineMutation,
     subscription=ImagineSubscription,

@@ -254,6 +254,7 @@ plugin = Plugin(
     name="probe",
     version="0.1.0",
     title="Probe",
+    description="Behaves well or badly, as a test asks.",
     query=ProbeQuery,
     mutation=ProbeMutation,
     subscription=ProbeSubscription,
