@@ -100,6 +100,7 @@ async def read_log(compute: Compute, spec: FunctionSpec) -> Log:
 
 
 def functions_of(services: Services) -> list[Function]:
+    """Every function that the loaded plugins bring, once."""
     known = {status.function: status for status in services.compute.status()}
     bringing: dict[FunctionSpec, list[Plugin]] = {}
     for plugin in services.plugins.loaded:

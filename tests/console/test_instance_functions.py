@@ -16,9 +16,10 @@ def test_every_function_is_listed_with_its_marks(client: httpx.Client) -> None:
     row = re.search(rf'<a href="{PAGE}/{PROBE}">Probe</a>(?s:.*?)</tr>', page)
     assert row
     assert "0.5 GiB of memory at most, 3.0 s a call, 64 calls at a time" in row[0]
-    assert "this machine" in row[0]
+    assert re.search(r'class="state (cold|starting|warm|busy)"', row[0])
+    assert "on this machine. What their calls cost is not known." in page
     assert "skyhook functions deploy" not in page
-    assert "calls on this machine do not" in page
+    assert "Cost</th>" not in page
 
 
 def test_a_function_is_shown_with_the_end_of_its_log(server: Server, client: httpx.Client) -> None:
