@@ -18,6 +18,7 @@ from tests.stripe.server import SECRET_KEY, StandIn
 from skyhook.accounts.models import Organization
 from skyhook.configuration import Configuration
 from skyhook.database import Database
+from skyhook.mail.post import Post
 from skyhook.mail.service import Mail
 from skyhook.operations.caller import Caller
 from skyhook.payments import Payments
@@ -93,7 +94,8 @@ async def _fill(server: Server, url: str, stand_in: StandIn, events: int) -> Non
     configuration = Configuration(
         server.data, 8000, "127.0.0.1", url, stripe_secret_key=SECRET_KEY, stripe_url=stand_in.address
     )
-    payments = Payments(database, configuration, Mail(None, "skyhook@localhost", server.data / "mail"))
+    post = Post(database, Mail(None, "skyhook@localhost", server.data / "mail"))
+    payments = Payments(database, configuration, post)
     async with database.read() as session:
         organization = await session.scalar(select(Organization.id).limit(1))
     assert organization is not None

@@ -12,20 +12,23 @@ from litestar.response import Stream
 
 from skyhook.errors import NotFound
 from skyhook.plugins.installation.changes import Change
-from skyhook_console.instance import administrator, changes_of
+from skyhook.plugins.installation.folders import Folders
+from skyhook_console.instance import administrator, changes_of, home_of
 from skyhook_console.visiting import KEEPS_SESSION, Http, Visit, go
 
 POLL_S = 0.2
 STREAM_S = 10.0
-"""A stream ends after so long, and the browser opens another: so it lets a server go that reloads, and each
-is only for somebody who may still see it."""
+"""A stream ends after so long, and the browser opens another: each is for somebody who may still see it."""
 
 
 @get("/instance/changes/{change_id:str}")
 async def change_page(visit: Visit, change_id: str) -> Response[str]:
     """A change as it stands now."""
     administrator(visit)
-    return visit.page("instance_change.html", change=changes_of(visit.services).get(change_id))
+    change = changes_of(visit.services).get(change_id)
+    installed = Folders(visit.services.configuration.data).current_generation.plugins
+    names = {plugin.name for plugin in installed}
+    return visit.page("instance_change.html", change=change, home=home_of(visit), installed=names)
 
 
 @get("/instance/changes/{change_id:str}/events", opt={KEEPS_SESSION: False})
@@ -36,7 +39,7 @@ async def change_events(request: Http, visit: Visit, change_id: str) -> Stream:
     changes.get(change_id)
     text = request.headers.get("last-event-id") or request.query_params.get("after") or "0"
     after = int(text) if text.isdecimal() and len(text) < 10 else 0
-    told = events(lambda: changes.get(change_id), after)
+    told = events(lambda: changes.get(change_id), after, visit.services.draining)
     return Stream(told, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
@@ -60,11 +63,13 @@ async def _answer(request: Http, visit: Visit, change_id: str, *, is_agreed: boo
     return go(request, f"/console/instance/changes/{change_id}")
 
 
-async def events(read: Callable[[], Change], after: int) -> AsyncGenerator[bytes, None]:
+async def events(
+    read: Callable[[], Change], after: int, draining: asyncio.Event
+) -> AsyncGenerator[bytes, None]:
     clock = asyncio.get_running_loop().time
     ends_at, state = clock() + STREAM_S, None
     yield b"retry: 500\n\n"
-    while clock() < ends_at:
+    while clock() < ends_at and not draining.is_set():
         try:
             change = read()
         except NotFound:

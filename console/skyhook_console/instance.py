@@ -18,16 +18,17 @@ from skyhook.plugins.installation.changes import Changes, Order, Verb
 from skyhook.plugins.installation.folders import Folders
 from skyhook.plugins.installation.generation import Generation, InstalledPlugin
 from skyhook.plugins.installation.records import LARGEST_WHEEL, Records, revision
+from skyhook.plugins.installation.resolving import was_uploaded
 from skyhook.plugins.installation.service import is_own
 from skyhook.plugins.models import PluginGeneration
 from skyhook.services import Services
-from skyhook_console.visiting import Http, Visit, go
+from skyhook_console.visiting import PASSKEY_AGAIN, PASSWORD_AGAIN, Http, Visit, go
 
 HOME = "/console/instance/plugins"
 MOST_BYTES = LARGEST_WHEEL + (1 << 20)
 """Of a form, with an uploaded wheel in it."""
 SHOWN = 50
-"""How many generations the history shows."""
+"""How many generations the history shows, and how many organizations that have a plugin off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +102,16 @@ async def start_change(request: Http, visit: Visit) -> Response[str]:
     shown = given = {key: value.strip() for key, value in form.items() if isinstance(value, str)}
     wheel = form.get("wheel")
     content = None
-    if isinstance(wheel, UploadFile) and wheel.filename:
-        given = given | {"source": wheel.filename}
-        content = await wheel.read()
     try:
+        if isinstance(wheel, UploadFile) and wheel.filename:
+            if given.get("source"):
+                raise InvalidInput("Choose a wheel or say where it is, not both.", field="source")
+            given = given | {"source": wheel.filename}
+            content = await wheel.read()
+        elif given.get("verb") == "install" and not given.get("source") and _has_shown_again(given):
+            raise InvalidInput(
+                "Choose the wheel once more: it was not kept while you showed who you are.", field="wheel"
+            )
         change_id = await changes_of(visit.services).start(user, _order(given, user.email), content)
     except SkyhookError as error:
         if given.get("verb") in ("upgrade", "remove") and given.get("name"):
@@ -120,9 +127,20 @@ def administrator(visit: Visit) -> User:
     return visit.visitor.user
 
 
+def home_of(visit: Visit) -> str | None:
+    """Where the pages begin of the first organization that the visitor is a member of."""
+    members = visit.visitor.members
+    return f"/console/o/{members[0].organization.slug}" if members else None
+
+
 def changes_of(services: Services) -> Changes:
     """The changes of this machine."""
     return Changes(services.configuration, services.database)
+
+
+def _has_shown_again(given: Mapping[str, str]) -> bool:
+    """Whether the visitor was asked who they are before the form came: it has no files then."""
+    return PASSWORD_AGAIN in given or PASSKEY_AGAIN in given
 
 
 def _order(given: Mapping[str, str], made_by: str) -> Order:
@@ -131,7 +149,7 @@ def _order(given: Mapping[str, str], made_by: str) -> Order:
         raise InvalidInput("A change is one of: " + ", ".join(get_args(Verb)) + ".", field="verb")
     if verb == "install" and not source:
         raise InvalidInput(
-            "Say what to install: a name, a path on the server, git+URL or a wheel.", field="source"
+            "Say what to install: choose a wheel, or give a name, git+URL or a path.", field="source"
         )
     if verb in ("upgrade", "remove") and not name:
         raise InvalidInput("Say which plugin.", field="name")
@@ -141,7 +159,16 @@ def _order(given: Mapping[str, str], made_by: str) -> Order:
     number = given.get("number", "")
     if number and not (number.isdecimal() and len(number) < 10):
         raise InvalidInput("A generation is a number of the history.", field="number")
-    return Order(verb, name, source, int(number) if number else None, purge, made_by)  # type: ignore[arg-type]
+    return Order(
+        verb,  # type: ignore[arg-type]
+        name,
+        source,
+        find_links=given.get("find_links", ""),
+        offline=bool(given.get("offline")),
+        number=int(number) if number else None,
+        purge=purge,
+        made_by=made_by,
+    )
 
 
 async def _list(
@@ -178,6 +205,9 @@ async def _one(
         "instance_plugin.html",
         status=error.status if error else 200,
         row=row,
+        home=home_of(visit),
+        off_for=await visit.services.switches.off_for(name, SHOWN),
+        uploaded=row.installed is not None and was_uploaded(row.installed.source),
         given=given or {},
         error=error and error.message,
         field=getattr(error, "field", None),

@@ -45,6 +45,8 @@ async def events(services: Services, caller: Caller, place: Place) -> AsyncGener
                     return
                 check_at = clock() + CHECK_S
             yield b"data: %b\n\n" % msgspec.json.encode(_words(hour))
+            if services.draining.is_set():
+                return
 
 
 def _words(hour: CurrentHour) -> dict[str, str]:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from skyhook.accounts.models import Member
+from skyhook.operations.caller import Caller
+from skyhook.plugins.manifest import Plugin
 
 PAGES = (
     ("", "Overview"),
@@ -22,7 +24,10 @@ PAGES = (
     ("/organization", "Organization"),
 )
 """Of an organization: the address below its own, and the name."""
-INSTANCE = (("/console/instance/plugins", "Plugins of the instance"),)
+INSTANCE = (
+    ("/console/instance/plugins", "Plugins of the instance"),
+    ("/console/instance/functions", "Functions of the instance"),
+)
 """For those who administer it."""
 ACTS = (("/keys/new", "Create a key"),)
 """What the palette offers beside the pages."""
@@ -47,7 +52,24 @@ def tabs(member: Member) -> list[Link]:
     return [Link(home(member) + address, title) for address, title in PAGES]
 
 
-def entries(members: Iterable[Member], member: Member | None, administers_instance: bool) -> list[Link]:
+def pages_of(plugin: Plugin, member: Member, caller: Caller) -> list[Link]:
+    """The pages of a plugin's own that somebody may see in an organization; none where it is switched off."""
+    if plugin.name in caller.disabled_plugins:
+        return []
+    address = f"{home(member)}/plugins/{plugin.name}/pages"
+    return [
+        Link(f"{address}/{page.slug}", page.title, plugin.title)
+        for page in plugin.pages
+        if caller.has_scope(page.scope)
+    ]
+
+
+def entries(
+    members: Iterable[Member],
+    member: Member | None,
+    administers_instance: bool,
+    pages_of_plugins: Iterable[Link],
+) -> list[Link]:
     """Everything that the palette leads to; pages of other organizations by their overview."""
     here = [
         Link(home(member) + address, title, member.organization.name)
@@ -63,6 +85,7 @@ def entries(members: Iterable[Member], member: Member | None, administers_instan
     api = f"/graphql?organization={member.organization.slug}" if member else "/graphql"
     return [
         *here,
+        *pages_of_plugins,
         *others,
         *instance,
         Link("/console/account", "Account", "You"),

@@ -14,10 +14,12 @@ from skyhook.function import FunctionSpec, spec_of
 from skyhook.graphql.schema import Kind, root_fields
 from skyhook.operations.caller import Caller
 from skyhook.plugins.errors import SettingInvalid
+from skyhook.plugins.installation.folders import Folders
 from skyhook.plugins.manifest import Operation, Plugin
 from skyhook.plugins.models import PluginFailure
 from skyhook.scopes import ACCOUNT_READ, ACCOUNT_WRITE
 from skyhook.services import Services
+from skyhook_console.navigation import Link
 from skyhook_console.visiting import Http, Visit, go
 
 
@@ -31,6 +33,8 @@ class Card:
     """How many of what."""
     failures: Sequence[PluginFailure]
     """Within a day, the last one first."""
+    pages: Sequence[Link]
+    """Those of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ async def plugins_page(visit: Visit, slug: str) -> Response[str]:
             plugin.name not in caller.disabled_plugins,
             _brings(plugin),
             [failure for failure in failures if failure.plugin == plugin.name],
+            visit.pages_of(plugin),
         )
         for plugin in host.loaded
     ]
@@ -76,6 +81,12 @@ async def plugins_page(visit: Visit, slug: str) -> Response[str]:
 async def plugin_page(visit: Visit, slug: str, name: str, saved: bool = False) -> Response[str]:
     """All of one plugin."""
     visit, caller = visit.at(slug, ACCOUNT_READ)
+    host, folders = visit.services.plugins, Folders(visit.services.configuration.data)
+    known = {one.name for one in host.loaded} | {one.name for one in host.broken}
+    if name not in known and folders.current_generation.plugin(name) is not None:
+        # It was installed since this process began, so another one serves: a new connection leads there.
+        again = {"Location": visit.request.url.path, "Connection": "close"}
+        return Response("", status_code=303, headers=again)
     return await _page(visit, caller, name, is_saved=saved)
 
 
@@ -161,6 +172,7 @@ async def _page(
         meters=[(meter, rates[meter.name, None].price) for meter in plugin.meters],
         functions=_functions(services, plugin),
         tables=sorted(plugin.tables.tables) if plugin.tables is not None else [],
+        pages=visit.pages_of(plugin),
         **form,
     )
 

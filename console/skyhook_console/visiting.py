@@ -18,7 +18,9 @@ from skyhook.accounts.sessions import COOKIE, LONGEST, Visitor
 from skyhook.errors import Forbidden, SkyhookError
 from skyhook.graphql.errors import internal_error
 from skyhook.operations.caller import Caller
+from skyhook.plugins.manifest import Plugin
 from skyhook.services import Services
+from skyhook_console.navigation import Link, pages_of
 from skyhook_console.rendering import Pages
 
 FORM_TOKEN = "form_token"  # noqa: S105
@@ -72,7 +74,7 @@ class Visit:
         self.member = member
         """The visitor's place in the organization whose page it is."""
         self._pages = pages
-        self._form_token = form_token
+        self.form_token = form_token
 
     @property
     def visitor(self) -> Visitor:
@@ -86,7 +88,7 @@ class Visit:
         member = self.visitor.member_of(slug)
         caller = self.visitor.caller(member)
         caller.require(scope)
-        visit = Visit(self.request, self.services, self._pages, self.visitor, self._form_token, member)
+        visit = Visit(self.request, self.services, self._pages, self.visitor, self.form_token, member)
         return visit, caller
 
     def page(self, template: str, *, status: int = 200, **values: Any) -> Response[str]:
@@ -96,11 +98,18 @@ class Visit:
             status=status,
             visitor=self.visitor_or_none,
             member=self.member,
-            form_token=self._form_token,
+            form_token=self.form_token,
             path=self.request.url.path,
+            pages_of_plugins=[page for one in self.services.plugins.loaded for page in self.pages_of(one)],
             **values,
         )
         return _with_session(self.request, Response(content, status_code=status, media_type=MediaType.HTML))
+
+    def pages_of(self, plugin: Plugin) -> list[Link]:
+        """The pages of a plugin's own that the visitor may see in the organization."""
+        if self.visitor_or_none is None or self.member is None:
+            return []
+        return pages_of(plugin, self.member, self.visitor_or_none.caller(self.member))
 
     async def ask_again(self) -> Response[str] | None:
         """Whether the visitor must first show once more who they are, before what is dangerous.
@@ -150,7 +159,7 @@ class Visit:
     def keep(self, token: str) -> None:
         """Gives the browser a session's token with the answer, and its pages the token of their forms."""
         self.request.state.session_token = token
-        self._form_token = self.services.sessions.form_token(token)
+        self.form_token = self.services.sessions.form_token(token)
 
     @property
     def address(self) -> str:

@@ -29,6 +29,7 @@ from skyhook.payments.plan_graphql import PlansMutation, PlansQuery
 from skyhook.payments.webhook import stripe_routes
 from skyhook.plugins.graphql import PluginsMutation, PluginsQuery
 from skyhook.plugins.host import PluginHost
+from skyhook.plugins.pages import exclude_unreadable
 from skyhook.services import Services
 from skyhook.webhooks.graphql import WebhooksMutation, WebhooksQuery
 
@@ -53,6 +54,7 @@ CORE = (
 def load_plugins() -> PluginHost:
     """The installed plugins; those that do not fit together are noted as broken."""
     host = PluginHost.discover()
+    exclude_unreadable(host)
     compose_schema(host)
     return host
 
@@ -62,15 +64,16 @@ def compose_schema(host: PluginHost) -> strawberry.Schema:
 
     The host gets what can be tried of each plugin, as the schema has it.
     """
-    while True:
+    while host.schema is None:
         try:
             schema = compose(CORE, host.loaded)
             host.examples = {plugin.name: examples(schema, plugin) for plugin in host.loaded}
-            return schema
+            host.schema = schema
         except SchemaError as error:
             if error.plugin is None:
                 raise
             host.exclude(error.plugin, error.problem)
+    return host.schema
 
 
 def mounted_routes(services: Services) -> list[ControllerRouterHandler]:

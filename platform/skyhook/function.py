@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 
 from msgspec import Meta, Struct
 
+from skyhook.machine import has_own_machine
 from skyhook.network import may_connect
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Transient",
     "WeightsFolder",
     "function",
+    "has_own_machine",
     "may_connect",
     "spec_of",
 ]
@@ -77,6 +79,12 @@ class FunctionSpec:
     """How long an idle worker is kept, in seconds."""
     stateful: bool = False
     """Whether calls find what earlier ones left in the worker, so that there may be one worker only."""
+    pool: str | None = None
+    """A field of the methods' arguments, such as the model that a call is for. Where containers are rented,
+    calls that differ in it never share one; on the local machine one worker runs them all."""
+    isolated: bool = False
+    """Whether calls run what a stranger wrote. Where machines are rented each call has one of its own, which
+    has no network and ends with it; on the local machine the body isolates what it runs itself."""
 
     @property
     def gpus(self) -> tuple[str, ...]:
@@ -108,14 +116,20 @@ def function(
     concurrency: int = 1,
     keep_warm_s: float = 300.0,
     stateful: bool = False,
+    pool: str | None = None,
+    isolated: bool = False,
 ) -> Callable[[C], C]:
     """Marks a plain class as a function.
 
     The class may have `load(self) -> None`, run once in each worker. Every other public method takes
     one msgspec struct and returns one, or is a generator that yields them; a generator that is closed
     early (its caller went away) sees GeneratorExit. Arguments and results are encoded by the method's
-    annotations.
+    annotations. Raises TypeError where the marks exclude each other.
     """
+    if isolated and (gpu or stateful or pool):
+        raise TypeError("an isolated function's machines have no GPU, and keep nothing from call to call")
+    if stateful and pool:
+        raise TypeError("a stateful function has one worker, and so no pools of them")
 
     def mark(cls: C) -> C:
         spec = FunctionSpec(
@@ -128,6 +142,8 @@ def function(
             concurrency=concurrency,
             keep_warm_s=keep_warm_s,
             stateful=stateful,
+            pool=pool,
+            isolated=isolated,
         )
         setattr(cls, SPEC, spec)
         for name, member in vars(cls).items():

@@ -12,7 +12,7 @@ from skyhook.services import Services
 
 
 def health_routes(services: Services) -> list[HTTPRouteHandler]:
-    """Live: the process answers. Ready: the database does, too; broken plugins are named."""
+    """Live: the process answers. Ready: the database does, too; what else is wrong is named."""
 
     @get("/health/live", sync_to_thread=False)
     def live() -> dict[str, str]:
@@ -26,6 +26,8 @@ def health_routes(services: Services) -> list[HTTPRouteHandler]:
         except Exception:
             return Response({"status": "unavailable", "database": "does not answer"}, status_code=503)
         broken = {plugin.name: plugin.reason for plugin in services.plugins.broken}
-        return Response({"status": "ready", "broken_plugins": broken})
+        problem = services.compute.problem
+        functions = None if problem is None else {"code": problem.code, "message": problem.message}
+        return Response({"status": "ready", "broken_plugins": broken, "functions": functions})
 
     return [live, ready]

@@ -4,35 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from abc import ABC, abstractmethod
 from contextlib import suppress
 
 
-class Rounds:
-    """Calls `look` from `start` to `close`; it gives for how many seconds there is nothing to do.
+class Rounds(ABC):
+    """Looks for work from `start` to `close`.
 
     A look that fails is logged as `failure`, and the next one follows after `every_s` seconds.
     """
 
-    def __init__(
-        self, look: Callable[[], Awaitable[float]], every_s: float, log: logging.Logger, failure: str
-    ) -> None:
-        self._look = look
+    def __init__(self, every_s: float, log: logging.Logger, failure: str) -> None:
         self._every_s = every_s
         self._log = log
         self._failure = failure
         self._woken = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
+
+    @abstractmethod
+    async def look(self) -> float:
+        """Does what is due; for how many seconds there is nothing to do then, unless it is woken."""
 
     async def start(self) -> None:
         """Looks from here on."""
-        self._task = asyncio.create_task(self._run())
+        self._looking = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Looks no more; a look that goes on is cancelled."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        """Looks no more; what a look has not done is left to the next process."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
 
     def wake(self) -> None:
         """Looks at once."""
@@ -42,7 +43,7 @@ class Rounds:
         while True:
             self._woken.clear()
             try:
-                pause_s = await self._look()
+                pause_s = await self.look()
             except Exception:
                 self._log.exception("%s; it is tried again in %s s", self._failure, self._every_s)
                 pause_s = self._every_s

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from functools import partial
 from http.cookies import Morsel, SimpleCookie
 
@@ -30,6 +31,7 @@ from skyhook.jobs.service import Jobs
 from skyhook.keys.authentication import Authentication
 from skyhook.keys.rate import RateLimits
 from skyhook.keys.service import Keys
+from skyhook.mail.post import Post
 from skyhook.mail.service import Mail
 from skyhook.operations.asks import Asks
 from skyhook.operations.caller import Caller
@@ -59,6 +61,7 @@ class Services:
     sessions: Sessions
     passkeys: Passkeys
     mail: Mail
+    post: Post
     sign_ups: SignUps
     recovery: Recovery
     invitations: Invitations
@@ -80,6 +83,8 @@ class Services:
     alerts: Alerts
     invoices: Invoices
     webhooks: Webhooks
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once another process serves: what streams on and on ends, and its readers come to that one."""
 
     @classmethod
     def build(cls, configuration: Configuration, plugins: PluginHost) -> Services:
@@ -103,7 +108,8 @@ class Services:
         asks = Asks(operations, catalogue, plugins.operations)
         caller_of = authentication.caller_of
         mail = Mail(configuration.smtp_url, configuration.mail_from, configuration.data / "mail")
-        payments = Payments(database, configuration, mail)
+        post = Post(database, mail)
+        payments = Payments(database, configuration, post)
         tools = Tools(artifacts, notary, catalogue, compute, asks, caller_of, switches, settings, failures)
         sessions = Sessions(database, secret, scopes)
         return cls(
@@ -117,6 +123,7 @@ class Services:
             sessions=sessions,
             passkeys=Passkeys(database, configuration, secret, mail, sessions),
             mail=mail,
+            post=post,
             sign_ups=SignUps(database, configuration, secret, mail),
             recovery=Recovery(database, configuration, secret, mail),
             invitations=Invitations(database, configuration, secret, mail),
@@ -135,7 +142,7 @@ class Services:
             jobs=Jobs(database, configuration, billing, webhooks, plugins.operations, tools, activity),
             payments=payments,
             subscriptions=Subscriptions(database, payments),
-            alerts=Alerts(database, configuration, mail, webhooks),
+            alerts=Alerts(database, configuration, post, webhooks),
             invoices=Invoices(database, configuration, plugins),
             webhooks=webhooks,
         )
@@ -174,6 +181,7 @@ class Services:
         await self.compute.start()
         await self.webhooks.start()
         await self.jobs.start(beside_another=beside_another)
+        await self.post.start()
         await self.payments.start()
         await self.alerts.start()
         await self.invoices.start()
@@ -188,6 +196,7 @@ class Services:
         await self.alerts.close()
         await self.invoices.close()
         await self.payments.close()
+        await self.post.close()
         await self.mail.close()
         await self.jobs.close()
         await self.compute.close()

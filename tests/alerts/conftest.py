@@ -16,6 +16,7 @@ from skyhook.billing import Billing, Payer
 from skyhook.clock import new_id
 from skyhook.configuration import Configuration
 from skyhook.database import Database
+from skyhook.mail.post import Post
 from skyhook.mail.service import Mail
 from skyhook.operations.caller import Caller
 from skyhook.webhooks.service import Webhooks
@@ -29,7 +30,7 @@ class Spender:
     def __init__(self, database: Database, clock: Clock, folder: Path, organization: UUID) -> None:
         self.database, self.clock, self.organization = database, clock, organization
         self.billing = Billing(database, clock=clock)
-        self.mail = Mail(None, "skyhook@localhost", folder)
+        self.post = Post(database, Mail(None, "skyhook@localhost", folder), clock=clock)
         self.folder = folder
         self.webhooks = Webhooks(database, b"s" * 32, allow_private=True, clock=clock)
         self.caller = Caller(organization, None, None, frozenset({"*"}))
@@ -38,7 +39,7 @@ class Spender:
     def process(self) -> Alerts:
         """The alerts of one more server process."""
         configuration = Configuration(self.folder, 8000, "127.0.0.1", "sqlite://")
-        return Alerts(self.database, configuration, self.mail, self.webhooks, clock=self.clock)
+        return Alerts(self.database, configuration, self.post, self.webhooks, clock=self.clock)
 
     async def grant(self, dollars: int) -> None:
         await self.billing.grant(self.organization, dollars * 10**9, reason="test", key=new_id().hex)
@@ -51,7 +52,7 @@ class Spender:
 
     async def letters(self) -> list[tuple[str, str]]:
         """To whom, and the subject, of all that was written."""
-        await self.mail.close()
+        await self.post.round()
         found = [message_from_string(path.read_text()) for path in sorted(self.folder.glob("*.eml"))]
         return sorted((one["To"], one["Subject"]) for one in found)
 
@@ -69,5 +70,4 @@ async def spender(database: Database, organization: UUID, tmp_path: Path) -> Asy
     await spender.billing.seed_prices(METERS, ())
     yield spender
     await spender.billing.close()
-    await spender.mail.close()
     await spender.webhooks.close()

@@ -129,6 +129,11 @@ class Chromium:
           form.requestSubmit();
         }})()""")
 
+    def choose(self, selector: str, file: Path) -> None:
+        """Puts a file of this machine into a form's field."""
+        found = self._call("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")
+        self._call("DOM.setFileInputFiles", files=[str(file)], objectId=found["result"]["objectId"])
+
     def add_authenticator(self) -> None:
         """Puts a device into the browser that keeps passkeys and always knows its user."""
         options = {"protocol": "ctap2", "transport": "internal", "automaticPresenceSimulation": True}

@@ -20,8 +20,8 @@ ADMINISTRATOR, NEW = "admin@localhost", "heron@example.com"
 PAGES = [
     "", "/keys", "/keys/new", "/usage", "/usage?by=operation&plugin=probe", "/usage?period=5", "/billing",
     "/billing/statement", "/billing/prices", "/billing/payments", "/billing/plan", "/billing/invoices",
-    "/billing/invoices/preview", "/billing/details", "/plugins", "/plugins/probe", "/members",
-    "/audit", "/organization",
+    "/billing/invoices/preview", "/billing/details", "/plugins", "/plugins/probe", "/members", "/audit",
+    "/organization", "/plugins/probe/pages/words?of=herons",
     "/jobs", "/files", "/functions", "/functions/probe_functions:Probe",
     "/playground", "/playground/chat/talk", "/playground/imagine/edit",
 ]  # fmt: skip
@@ -88,7 +88,8 @@ def test_every_field_is_there_on_a_phone(visitor: Chromium, server: Server, page
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_so_can_the_login_and_the_page_of_an_error(visitor: Chromium, server: Server, *, dark: bool) -> None:
     visitor.appear(dark=dark)
-    for address in ("login", "account", "o/first/nothing", "instance/plugins", "instance/plugins/chat"):
+    instance = ("plugins", "plugins/chat", "functions", "functions/probe_functions:Probe")
+    for address in ("login", "account", "o/first/nothing", *(f"instance/{one}" for one in instance)):
         visitor.open(f"{server.address}/console/{address}")
         assert violations(visitor) == [], address
     visitor.open(f"{server.address}/console/account")
@@ -145,6 +146,10 @@ def test_so_can_what_comes_after_a_form(visitor: Chromium, server: Server, *, da
     visitor.send_form("main form", name="")
     visitor.wait("document.querySelector('main .error') !== null")
     assert violations(visitor) == [], "with an error"
+    visitor.open(f"{server.address}/console/o/first/plugins/probe/pages/words")
+    visitor.send_form("main form", behaviour="wrong")
+    visitor.wait("document.querySelector('main .error') !== null")
+    assert violations(visitor) == [], "a plugin's page with an error"
     visitor.open(f"{server.address}/console/o/first/keys/new")
     visitor.send_form("main form", name="Web shop")
     visitor.wait("document.querySelector('#secret') !== null")

@@ -15,11 +15,10 @@ from uuid import UUID
 
 import httpx
 import pytest
-import stripe
 from pypdf import PdfReader
 from tests.serving import Server
 from tests.stripe import cards
-from tests.stripe.server import SECRET_KEY, StandIn
+from tests.stripe.server import StandIn
 
 from .chromium import Chromium
 from .test_walk import answer, log_in
@@ -40,16 +39,7 @@ def stand_in() -> Iterator[StandIn]:
 @pytest.fixture
 def server(tmp_path_factory: pytest.TempPathFactory, stand_in: StandIn) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("payments"))
-    client = stripe.StripeClient(SECRET_KEY, base_addresses={"api": stand_in.address})
-    endpoint = client.v1.webhook_endpoints.create(
-        {"url": f"{server.address}/webhooks/stripe", "enabled_events": ["*"]}
-    )
-    server.environment = {
-        "STRIPE_SECRET_KEY": SECRET_KEY,
-        "STRIPE_WEBHOOK_SECRET": endpoint.secret or "",
-        "STRIPE_API_URL": stand_in.address,
-        "SKYHOOK_PUBLIC_URL": server.address,
-    }
+    server.environment = stand_in.environment_of(server.address) | {"SKYHOOK_PUBLIC_URL": server.address}
     server.prepare()
     server.command("prices", "set", "probe.words", str(CALL))
     server.start()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -13,7 +15,7 @@ from typing import Annotated
 
 import msgspec
 
-from skyhook.function import FunctionError, Transient, function
+from skyhook.function import FunctionError, Transient, WeightsFolder, function, has_own_machine
 
 
 class Text(msgspec.Struct):
@@ -56,6 +58,37 @@ class Source(msgspec.Struct):
 def note(path: str, line: str) -> None:
     with open(path, "a") as file:
         file.write(line + "\n")
+
+
+class Asked(msgspec.Struct):
+    """What a model is asked for."""
+
+    model: WeightsFolder
+    seconds: float = 0.0
+
+
+@function(concurrency=4, memory_gib=0.5, pool="model")
+class Answerer:
+    """Holds one model at a time, as an engine does that has the whole GPU."""
+
+    def load(self) -> None:
+        self.held = ""
+        self.turns = 0
+
+    def pid(self, argument: Asked) -> int:
+        """Which process has answered."""
+        time.sleep(argument.seconds)
+        return os.getpid()
+
+    def turn(self, argument: Asked) -> int:
+        """How often it has taken another model."""
+        self.turns += self.held != argument.model
+        self.held = argument.model
+        return self.turns
+
+    def words(self, argument: Asked) -> Iterator[Text]:
+        print(f"{os.path.basename(argument.model)} is asked", flush=True)
+        yield Text(str(os.getpid()))
 
 
 @function(concurrency=4, memory_gib=0.5)
@@ -275,3 +308,49 @@ def _importable(name: str) -> bool:
     except ImportError:
         return False
     return True
+
+
+@function(requirements=("msgspec",), memory_gib=0.5, timeout_s=20.0, concurrency=2, isolated=True)
+class Alone:
+    """Has a machine of its own where machines are rented."""
+
+    def where(self, text: Text) -> Text:
+        """Whether it has one, its process, and the interfaces of its network."""
+        interfaces = ",".join(name for _, name in socket.if_nameindex())
+        print("what a body prints is no reply")
+        return Text(f"{has_own_machine()} {os.getpid()} {interfaces} {text.text}")
+
+    def reverse(self, blob: Blob) -> Blob:
+        return Blob(blob.data[::-1])
+
+    def count(self, number: Number) -> Iterator[Number]:
+        """Each after a pause of so many seconds, without an end."""
+        for counted in itertools.count():
+            yield Number(counted)
+            time.sleep(number.value)
+
+    def refuse(self, text: Text) -> Text:
+        raise FunctionError("ALONE_REFUSED", "Ask otherwise.")
+
+    def fail(self, text: Text) -> Text:
+        raise ValueError(f"the secret of {text.text}")
+
+    def spin(self, number: Number) -> Text:
+        time.sleep(number.value)
+        return Text("slept")
+
+    def end(self, number: Number) -> Text:
+        """Ends its process, by a signal where the number is one."""
+        os.kill(os.getpid(), int(number.value)) if number.value else os._exit(3)
+        return Text()
+
+
+@function(isolated=True)
+class AloneBroken:
+    """Cannot be loaded."""
+
+    def load(self) -> None:
+        raise RuntimeError("no weights here")
+
+    def echo(self, text: Text) -> Text:
+        return text

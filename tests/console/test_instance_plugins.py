@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
-from tests.console.conftest import ADMINISTRATOR
+from tests.console.conftest import ADMINISTRATOR, password
 from tests.console.test_login import form_token
-from tests.plugins.wheels import wheel
+from tests.plugins.wheels import pack, wheel
 from tests.serving import Server
+
+from skyhook.plugins.installation.changes import Change, Order, Writer
+from skyhook.plugins.installation.folders import Folders
+from skyhook.plugins.installation.generation import Generation, InstalledPlugin, Package
+from skyhook_console import changes
 
 PAGE, CHANGES = "/console/instance/plugins", "/console/instance/changes"
 LONG_S = 60
@@ -65,11 +73,12 @@ def test_an_administrator_is_led_there_and_a_viewer_is_not(
 @pytest.mark.parametrize(
     ("form", "told"),
     [
-        ({"verb": "install", "source": " "}, "Say what to install: a name, a path"),
+        ({"verb": "install", "source": " "}, "Say what to install: choose a wheel"),
         ({"verb": "burn"}, "A change is one of: install, upgrade, remove, rollback, sync."),
         ({"verb": "rollback", "number": "-1"}, "A generation is a number of the history."),
         ({"verb": "remove", "name": "probe", "purge": "yes", "typed": "prob"}, "type its name: probe"),
         ({"verb": "remove"}, "Say which plugin."),
+        ({"verb": "sync", "find_links": "/nowhere"}, "The server has no folder /nowhere."),
     ],
 )
 def test_a_change_that_is_not_one_is_refused_on_the_page_it_came_from(
@@ -135,6 +144,48 @@ def test_a_proposal_is_shown_and_dropped_and_steps_go_on_after_the_last_one_seen
     assert "plugins.change_dropped" in audit
 
 
+def test_what_else_a_plugin_needs_is_found_in_a_folder_of_the_server(
+    client: httpx.Client, tmp_path: Path
+) -> None:
+    pack(tmp_path / "links", "hail-sizes", "2.5", {"hail_sizes.py": "SIZE = 3\n"})
+    source = str(wheel(tmp_path, "hail", requires=["hail-sizes>=2"]))
+    links = {"find_links": str(tmp_path / "links")}
+    address = begin(client, verb="install", source=source, offline="yes", **links).headers["location"]
+    assert list(events(client, address))[-1][1:] == ("state", "waiting")
+    assert "hail-sizes 2.5" in client.get(address).text
+    client.post(f"{address}/drop", data={"form_token": form_token(client)})
+
+
+async def test_a_stream_of_steps_ends_once_another_process_serves(tmp_path: Path) -> None:
+    folder = tmp_path / "20260101000000-0123abcd"
+    folder.mkdir()
+    draining = asyncio.Event()
+    with Writer(folder) as writer:
+        writer.write(Order("sync"))
+        told = changes.events(lambda: Change(folder), 0, draining)
+        assert [await anext(told), await anext(told)] == [
+            b"retry: 500\n\n",
+            b"event: state\ndata: working\n\n",
+        ]
+        draining.set()
+        assert [event async for event in told] == []
+
+
+def test_a_plugin_of_a_newer_process_is_asked_for_there(client: httpx.Client, server: Server) -> None:
+    folders = Folders(server.data)
+    made = Generation(
+        (InstalledPlugin("fog", "skyhook-fog", "1.0", "fog.whl"),), (Package("fog", "1.0", ()),)
+    )
+    folders.switch(folders.finish(folders.building(), made))
+    try:
+        answer = client.get("/console/o/first/plugins/fog")
+    finally:
+        folders.switch(None)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console/o/first/plugins/fog")
+    assert answer.headers["connection"] == "close"
+    assert client.get("/console/o/first/plugins/fog").status_code == 404
+
+
 def test_a_plugin_is_switched_off_and_on_for_an_organization(client: httpx.Client, server: Server) -> None:
     def switch(way: str, organization: str = "first") -> httpx.Response:
         data = {"form_token": form_token(client), "organization": organization, "way": way}
@@ -142,6 +193,7 @@ def test_a_plugin_is_switched_off_and_on_for_an_organization(client: httpx.Clien
 
     shown = client.get(switch("off").headers["location"]).text
     assert "Switched off." in shown
+    assert "Off for <code>first</code>." in shown
     assert "has switched this plugin off" in client.get("/console/o/first/plugins/money").text
     switch("on")
     assert "has switched this plugin off" not in client.get("/console/o/first/plugins/money").text
@@ -150,20 +202,31 @@ def test_a_plugin_is_switched_off_and_on_for_an_organization(client: httpx.Clien
     assert 'value="nobody-at-all"' in wrong.text
 
 
-def test_a_wheel_is_uploaded_and_nothing_else(client: httpx.Client, tmp_path: Path) -> None:
-    def upload(name: str, content: bytes) -> httpx.Response:
-        data = {"form_token": form_token(client), "verb": "install"}
+def test_a_wheel_is_uploaded_and_nothing_else(client: httpx.Client, server: Server, tmp_path: Path) -> None:
+    def upload(name: str, content: bytes, **form: str) -> httpx.Response:
+        data = {"form_token": form_token(client), "verb": "install"} | form
         return client.post(CHANGES, data=data, files={"wheel": (name, content)})
 
     path = wheel(tmp_path, "sleet")
     address = upload(path.name, path.read_bytes()).headers["location"]
     assert list(events(client, address))[-1][1:] == ("state", "waiting")
-    assert "sleet:read: Read sleet" in client.get(address).text
+    page = client.get(address).text
+    assert "sleet:read: Read sleet" in page
+    assert f"<li>Getting {path.name}</li>" in page
     client.post(f"{address}/drop", data={"form_token": form_token(client)})
     for name in ("notes.txt", "../sleet.whl", "sleet.whl/", ".whl"):
         refused = upload(name, b"a note")
         assert refused.status_code == 400, name
         assert "Only a wheel can be uploaded" in refused.text
+    both = upload(path.name, path.read_bytes(), source="skyhook-sleet")
+    assert both.status_code == 400
+    assert "Choose a wheel or say where it is, not both." in both.text
+    with closing(sqlite3.connect(server.data / "skyhook.db")) as rows, rows:
+        rows.execute("UPDATE sessions SET authenticated_at = '2020-01-01 00:00:00.000000'")
+    assert "password_again" in upload(path.name, path.read_bytes()).text
+    lost = begin(client, verb="install", password_again=password(server))
+    assert lost.status_code == 400
+    assert "Choose the wheel once more" in lost.text
     large = upload("large.whl", bytes(66 << 20))
     assert large.status_code == 413
     assert "too large" in large.text

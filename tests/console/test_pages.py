@@ -109,6 +109,7 @@ def test_a_wrong_form_is_shown_again_with_what_was_written(
         "/playground/chat/talk",
         "/plugins",
         "/plugins/chat",
+        "/plugins/probe/pages/words",
         "/jobs",
         "/files",
         "/functions",
@@ -122,7 +123,15 @@ def test_a_page_with_all_it_loads_is_under_60_kb(client: httpx.Client, page: str
 
 
 @pytest.mark.parametrize(
-    "page", ["account", "organizations/new", "instance/plugins", "instance/plugins/imagine"]
+    "page",
+    [
+        "account",
+        "organizations/new",
+        "instance/plugins",
+        "instance/plugins/imagine",
+        "instance/functions",
+        "instance/functions/skyhook_functions.chat.local:ChatModel",
+    ],
 )
 def test_a_page_of_the_visitor_is_as_light(client: httpx.Client, page: str) -> None:
     client.post("/console/account/sessions/end-others", data={"form_token": form_token(client)})

@@ -66,6 +66,8 @@ OF_INSTANCE = {
     f"POST {INSTANCE}/changes/{{change_id:str}}/agree",
     f"POST {INSTANCE}/changes/{{change_id:str}}/drop",
     f"GET {INSTANCE}/changes/{{change_id:str}}/events",
+    f"GET {INSTANCE}/functions",
+    f"GET {INSTANCE}/functions/{{name:str}}",
     f"GET {INSTANCE}/plugins",
     f"GET {INSTANCE}/plugins/{{name:str}}",
     f"POST {INSTANCE}/plugins/{{name:str}}/switch",
@@ -128,6 +130,8 @@ OF_ORGANIZATIONS = {
     f"GET {HOME}/playground/{{name:str}}/{{example:str}}/{{variable:str}}": scopes.ACCOUNT_READ,
     f"GET {HOME}/plugins": scopes.ACCOUNT_READ,
     f"GET {HOME}/plugins/{{name:str}}": scopes.ACCOUNT_READ,
+    f"GET {HOME}/plugins/{{name:str}}/pages/{{page:str}}": scopes.ACCOUNT_READ,
+    f"POST {HOME}/plugins/{{name:str}}/pages/{{page:str}}/{{form:str}}": scopes.ACCOUNT_READ,
     f"POST {HOME}/plugins/{{name:str}}/disable": scopes.ACCOUNT_WRITE,
     f"POST {HOME}/plugins/{{name:str}}/enable": scopes.ACCOUNT_WRITE,
     f"POST {HOME}/plugins/{{name:str}}/settings": scopes.ACCOUNT_READ,
@@ -189,6 +193,10 @@ class People:
         """The answer of a route to a member with a role, or to the owner of another organization."""
         client = self._clients[role]
         return ask(client, route, self.tokens[client] if token is None else token)
+
+    def browser(self, role: Role | None) -> httpx.Client:
+        """That of a member with a role, or of the owner of another organization."""
+        return self._clients[role]
 
     def wait_long(self) -> None:
         """Puts the login of everybody long ago."""
@@ -273,7 +281,7 @@ def test_a_role_is_refused_what_it_may_not(people: People, route: str, role: Rol
 @pytest.mark.parametrize("route", [route for route in sorted(OF_ORGANIZATIONS) if route.startswith("GET ")])
 def test_a_role_sees_what_it_may(people: People, route: str) -> None:
     may = [role for role in Role if not is_refused(route, role)]
-    needs_more = re.search(r"\{\w+:uuid\}|\{job_id:|\{example:", route)  # of what is not there
+    needs_more = re.search(r"\{\w+:uuid\}|\{job_id:|\{example:|\{page:", route)  # of what is not there
     wanted = {404 if needs_more else 200}
     if "/functions/{" in route:
         wanted = {403, 404}  # of what is not there, and only administrators of the instance would see it

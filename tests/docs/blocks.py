@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+TUTORIAL = "Your first plugin in ten minutes"
+"""The section whose blocks are followed in a folder and on a server of their own."""
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 _FENCE = re.compile(r"^```(?P<language>[\w-]*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+_HEADING = re.compile(r"^## (.*)$", re.MULTILINE)
 _FILE = re.compile(r"\*\*`(?P<name>[\w./-]+)`\*\*\n\n\Z")
 
 
@@ -23,6 +26,8 @@ class Block:
     text: str
     file: str | None
     """The name of the file that it shows: a bold line of code above it."""
+    heading: str
+    """The section that it is in."""
 
     @property
     def place(self) -> str:
@@ -40,6 +45,7 @@ def blocks(page: Path) -> list[Block]:
             language=match["language"],
             text=match["text"],
             file=above["name"] if (above := _FILE.search(text[: match.start()])) else None,
+            heading=next(reversed(_HEADING.findall(text[: match.start()])), ""),
         )
         for match in _FENCE.finditer(text)
     ]

@@ -57,6 +57,46 @@ def test_totals_agree_with_the_charge(server: Server) -> None:
     assert int(after[0]["cost"]) - (int(before[0]["cost"]) if before else 0) == charged == 1_000_000
 
 
+FILTERED = """query ($since: DateTime!, $until: DateTime!, $only: UsageFilter!) { viewer { organization {
+  usage(since: $since, until: $until, by: [], only: $only) { calls }
+  usageEvents(first: 10, only: $only) { edges { node { operation model } } } } } }"""
+
+
+def test_totals_and_calls_are_those_of_what_is_asked_for_alone(server: Server) -> None:
+    new = create(server, name="Filtered")
+    for _ in range(2):
+        server.graphql('mutation { probeAnswer(text: "x") }', key=new["secret"])
+    now = datetime.now(UTC)
+    times = {
+        "since": (now - timedelta(days=1)).isoformat(),
+        "until": (now + timedelta(hours=2)).isoformat(),
+    }
+
+    def of(**only: str | None) -> tuple[str, list[Any]]:
+        found = server.graphql(FILTERED, only={"keyId": new["key"]["id"], **only}, **times)
+        assert "errors" not in found, found
+        owner = found["data"]["viewer"]["organization"]
+        total = owner["usage"][0]["calls"] if owner["usage"] else "0"
+        return total, [edge["node"] for edge in owner["usageEvents"]["edges"]]
+
+    two = ("2", [{"operation": "probeAnswer", "model": None}] * 2)
+    assert of() == two
+    assert of(plugin="probe", operation="probeAnswer", model=None) == two
+    for other in ({"operation": "probeLater"}, {"plugin": "chat"}, {"model": "x"}, {"memberId": None}):
+        assert of(**other) == ("0", []), other
+
+
+@pytest.mark.parametrize(
+    ("only", "field"),
+    [({"keyId": "VXNlcjox"}, "only.keyId"), ({"memberId": "S2V5OjE="}, "only.memberId")],
+)
+def test_a_filter_with_the_id_of_something_else_is_refused(
+    server: Server, only: dict[str, str], field: str
+) -> None:
+    answer = server.graphql(FILTERED, since="2026-01-01T00:00:00Z", until="2026-02-01T00:00:00Z", only=only)
+    assert answer["errors"][0]["extensions"] == {"code": "INVALID_INPUT", "retryable": False, "field": field}
+
+
 @pytest.mark.parametrize(
     ("since", "until", "field"),
     [

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from tests.invoices.conftest import Meters
 from tests.invoices.conftest import configuration as with_seller
-from tests.payments.conftest import apply_events, cents_of, mail_of
+from tests.payments.conftest import apply_events, cents_of, post_of
 from tests.stripe import cards
 from tests.stripe.conftest import stand_in
 from tests.stripe.server import SECRET_KEY, StandIn
@@ -46,7 +46,7 @@ def invoices(database: Database, configuration: Configuration) -> Invoices:
 
 @pytest.fixture
 async def payments(database: Database, configuration: Configuration) -> AsyncIterator[Payments]:
-    payments = Payments(database, configuration, mail_of(configuration))
+    payments = Payments(database, configuration, post_of(database, configuration))
     yield payments
     await payments.close()
 
@@ -58,7 +58,7 @@ async def taxed(
     """Payments with Stripe Tax, which adds 19 % in Germany."""
     stand_in.store.tax_rates["DE"] = 1_900
     configuration = replace(configuration, stripe_tax=True)
-    payments = Payments(database, configuration, mail_of(configuration))
+    payments = Payments(database, configuration, post_of(database, configuration))
     yield payments
     await payments.close()
 

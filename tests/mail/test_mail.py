@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
 from collections.abc import Iterator
-from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.handlers import Message
-from aiosmtpd.smtp import AuthResult
+from tests.mail.inbox import Inbox, serve
 from tests.serving import free_port
 
-from skyhook.mail.errors import MailFailed
+from skyhook.clock import new_id
+from skyhook.mail.errors import MailFailed, MailRefused
 from skyhook.mail.message import Letter
 from skyhook.mail.service import Mail
 
 LETTER = Letter(
     "anna@example.com", "Hello\r\nBcc: x@example.com", ["One & <two>"], "Open", "https://x/?a=1&b=2"
 )
-
-
-class Inbox(Message):
-    """Keeps what is sent."""
-
-    def __init__(self) -> None:
-        super().__init__(EmailMessage)
-        self.received: list[EmailMessage] = []
-
-    def handle_message(self, message: EmailMessage) -> None:
-        self.received.append(email.message_from_bytes(message.as_bytes(), policy=email.policy.default))
 
 
 # The server warns that it takes passwords without TLS, which is what these tests are about.
@@ -41,28 +26,16 @@ pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiri
 @pytest.fixture
 def inbox() -> Iterator[tuple[Inbox, int]]:
     inbox, port = Inbox(), free_port()
-
-    def authenticate(
-        server: object, session: object, envelope: object, mechanism: str, data: object
-    ) -> object:
-        return AuthResult(success=getattr(data, "password", b"") == b"p@ss")
-
-    controller = Controller(
-        inbox,
-        hostname="127.0.0.1",
-        port=port,
-        authenticator=authenticate,
-        auth_required=True,
-        auth_require_tls=False,
-    )
+    controller = serve(inbox, port)
     controller.start()
     yield inbox, port
     controller.stop()
 
 
 def test_a_letter_has_text_and_html_and_no_header_of_its_subject() -> None:
-    message = LETTER.message("skyhook@example.com")
+    message = LETTER.message("Skyhook <skyhook@example.com>", new_id())
     assert message["Bcc"] is None
+    assert message["Message-ID"].endswith("@example.com>")
     text, html = message.get_body(("plain",)), message.get_body(("html",))
     assert text is not None
     assert html is not None
@@ -90,6 +63,19 @@ async def test_a_wrong_password_and_a_server_that_is_away_are_told_before_anythi
         with pytest.raises(MailFailed):
             await Mail(url, "skyhook@example.com", tmp_path).check()
     assert not inbox[0].received
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"), [("550 No such user", MailRefused), ("451 Try later", MailFailed)]
+)
+async def test_an_address_that_is_refused_for_good_is_told_from_one_to_try_again(
+    inbox: tuple[Inbox, int], tmp_path: Path, answer: str, error: type[MailFailed]
+) -> None:
+    received, port = inbox
+    received.refuses = answer
+    with pytest.raises(MailFailed) as raised:
+        await Mail(f"smtp://user:p%40ss@127.0.0.1:{port}", "skyhook@example.com", tmp_path).send(LETTER)
+    assert type(raised.value) is error
 
 
 async def test_without_a_server_mail_lies_in_a_folder_for_its_owner_alone(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from modal_containers import Containers
 from modal_deploying import unary
 from modal_operating import Operating
 from modal_proto import api_pb2
+from modal_sandboxes import Machines, Sandboxing
 from modal_state import Call, State
 from modal_storing import Storing
 from modal_volumes import Volumes
@@ -20,11 +21,12 @@ STREAM_S = 50.0
 """A stream of results is ended after so long; the client opens it again."""
 
 
-class Calling(Volumes, Operating, Storing):
+class Calling(Volumes, Operating, Storing, Sandboxing):
     """What a client may do."""
 
-    def __init__(self, state: State, containers: Containers) -> None:
+    def __init__(self, state: State, containers: Containers, machines: Machines) -> None:
         self.state = state
+        self.machines = machines
         self._containers = containers
 
     @unary

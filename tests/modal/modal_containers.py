@@ -290,6 +290,7 @@ class Containers:
             function_id=function.id,
             app_id=app.id,
             function_def=function.definition,
+            serialized_params=function.parameters,
             environment_name="main",
             app_layout=self._state.layout(app),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -20,6 +22,7 @@ def unary(method: Callable[[Any, Any], Awaitable[Message]]) -> Any:
     async def handle(self: Any, stream: Any) -> None:
         request = await stream.recv_message()
         self.authorize(stream.metadata)
+        await asyncio.sleep(self.state.pause_s)
         await stream.send_message(await method(self, request))
 
     return handle
@@ -139,6 +142,17 @@ class Deploying(Unserved):
         )
 
     @unary
+    async def ImagePublish(self, request: api_pb2.ImagePublishRequest) -> Message:
+        self.state.image_names[request.tag] = request.image_id
+        return api_pb2.ImagePublishResponse(image_id=request.image_id)
+
+    @unary
+    async def ImageGetByTag(self, request: api_pb2.ImageGetByTagRequest) -> Message:
+        if request.tag not in self.state.image_names:
+            raise GRPCError(Status.NOT_FOUND, f"there is no image {request.tag}")
+        return api_pb2.ImageGetByTagResponse(image_id=self.state.image_names[request.tag])
+
+    @unary
     async def SecretGetOrCreate(self, request: api_pb2.SecretGetOrCreateRequest) -> Message:
         secret_id = self.state.new_id("st")
         self.state.secrets[secret_id] = dict(request.env_dict)
@@ -188,10 +202,13 @@ class Deploying(Unserved):
 
     @unary
     async def FunctionBindParams(self, request: api_pb2.FunctionBindParamsRequest) -> Message:
-        function = self.state.functions[request.function_id]
-        return api_pb2.FunctionBindParamsResponse(
-            bound_function_id=function.id, handle_metadata=function.metadata()
-        )
+        base = self.state.functions[request.function_id]
+        if base.definition.class_parameter_info.schema:
+            digest = hashlib.sha256(request.serialized_params).hexdigest()[:8]
+            bound = Function(f"{base.id}-{digest}", base.app_id, base.definition, base.ranked)
+            bound.parameters = request.serialized_params
+            base = self.state.functions.setdefault(bound.id, bound)
+        return api_pb2.FunctionBindParamsResponse(bound_function_id=base.id, handle_metadata=base.metadata())
 
     @unary
     async def ClassCreate(self, request: api_pb2.ClassCreateRequest) -> Message:

@@ -15,6 +15,8 @@ from aiohttp import web
 from grpclib.server import Server
 from modal_calling import Calling
 from modal_containers import Containers
+from modal_router import Router
+from modal_sandboxes import Machines
 from modal_state import State
 from tests.serving import PROBE
 
@@ -28,6 +30,7 @@ class ModalServer:
     def __init__(self) -> None:
         self.state: State
         self.containers: Containers
+        self.machines: Machines
         self.address = ""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="modal", daemon=True)
@@ -73,12 +76,16 @@ class ModalServer:
 
     async def find(self) -> None:
         """Listens again, where it did."""
-        self._server = _Server([Calling(self.state, self.containers)])
+        self._server = _Server([Calling(self.state, self.containers, self.machines)])
         await self._server.start("127.0.0.1", int(self.address.rpartition(":")[2]))
 
     async def _start(self) -> None:
         self.state = State(TOKEN)
         self.containers = Containers(self.state, _container_variables)
+        self.machines = Machines(self.state, _container_variables)
+        self._router = _Server([Router(self.machines)])
+        await self._router.start("127.0.0.1", 0)
+        self.machines.address = _address(self._router)
         blobs = web.Application(client_max_size=1 << 30)
         blobs.router.add_put("/{id}", self._put_blob)
         blobs.router.add_get("/{id}", self._get_blob)
@@ -88,16 +95,17 @@ class ModalServer:
         await site.start()
         host, port = self._blobs.addresses[0][:2]
         self.state.blob_address = f"http://{host}:{port}"
-        self._server = _Server([Calling(self.state, self.containers)])
+        self._server = _Server([Calling(self.state, self.containers, self.machines)])
         await self._server.start("127.0.0.1", 0)
-        assert self._server._server is not None
-        port = self._server._server.sockets[0].getsockname()[1]
-        self.address = f"http://127.0.0.1:{port}"
+        self.address = _address(self._server)
 
     async def _stop(self) -> None:
         await self.containers.close()
+        await self.machines.close()
         self._server.close()
-        await self._server.wait_closed()
+        self._router.cut()
+        for server in (self._server, self._router):
+            await server.wait_closed()
         await self._blobs.cleanup()
         await asyncio.sleep(0.05)  # connections are closed by the loop's next turns
 
@@ -127,6 +135,11 @@ class _Server(Server):
     def _protocol_factory(self) -> Any:
         self._protocols.append(super()._protocol_factory())
         return self._protocols[-1]
+
+
+def _address(server: Server) -> str:
+    assert server._server is not None
+    return f"http://127.0.0.1:{server._server.sockets[0].getsockname()[1]}"
 
 
 def _container_variables() -> dict[str, str]:

@@ -60,6 +60,8 @@ class Function:
     definition: api_pb2.Function
     ranked: list[api_pb2.Function] = field(default_factory=list)
     """What it is with each of its GPUs, where it names several."""
+    parameters: bytes = b""
+    """What its class is made with: for each of these there is a function of its own, with its containers."""
     scaling: list[api_pb2.AutoscalerSettings] = field(default_factory=list)
     """What was asked of its containers after it was deployed."""
     waiting: deque[Call] = field(default_factory=deque)
@@ -160,12 +162,16 @@ class State:
     """What was uploaded, by its SHA-256;"""
     received: list[str] = field(default_factory=list)
     """in the order in which it came."""
+    image_names: dict[str, str] = field(default_factory=dict)
+    """The ids of published images, by their names."""
     takes: int | None = None
     """How many contents are taken before the disk is gone; None for all."""
     cuts: bool = False
     """Where it is set, files of volumes lose their last byte."""
     refuses: str = ""
     """Where it is set, new calls are refused for want of quota, with this text."""
+    pause_s: float = 0.0
+    """How long it takes to answer."""
     is_stopped: bool = False
     """Where it is set, no container takes a new call."""
     on_call: Callable[[Call], None] | None = None

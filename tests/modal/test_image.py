@@ -30,11 +30,7 @@ print(json.dumps([sorted(vars(app)), files]))
     "name", ["skyhook_functions.chat.local:ChatModel", "skyhook_functions.voice.speaker:Speaker"]
 )
 def test_the_app_is_imported_from_what_the_image_has_alone(name: str, tmp_path: Path) -> None:
-    core = package_folder("skyhook")
-    for shared in ("__init__.py", *SHARED):
-        (shutil.copytree if (core / shared).is_dir() else _copy)(core / shared, tmp_path / "skyhook" / shared)
-    ignored = shutil.ignore_patterns("weights", "training")
-    shutil.copytree(package_folder("skyhook_functions"), tmp_path / "skyhook_functions", ignore=ignored)
+    _write_image(tmp_path)
     done = subprocess.run(
         [sys.executable, "-c", IMPORT],
         env=os.environ
@@ -51,6 +47,23 @@ def test_the_app_is_imported_from_what_the_image_has_alone(name: str, tmp_path: 
     assert not heavy & {module.partition(".")[0] for module in files}
 
 
+def test_an_isolated_call_is_run_from_what_the_image_has_alone_without_modal(tmp_path: Path) -> None:
+    _write_image(tmp_path)
+    code = """
+import json, sys
+import skyhook.compute.once, skyhook_functions.code.run
+print(json.dumps({name: getattr(module, "__file__", None) for name, module in sys.modules.items()}))
+"""
+    variables = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True
+    )
+    files = json.loads(done.stdout)
+    ours = [file for module, file in files.items() if module.startswith("skyhook") and file]
+    assert all(file.startswith(str(tmp_path)) for file in ours), ours
+    assert not {"modal", "grpclib", "torch"} & {module.partition(".")[0] for module in files}
+
+
 def test_a_fingerprint_changes_with_the_mark_and_the_settings() -> None:
     spec = spec_of(Speaker)
     usual = FunctionSettings()
@@ -62,6 +75,15 @@ def test_a_fingerprint_changes_with_the_mark_and_the_settings() -> None:
 def test_no_two_functions_have_the_same_class_on_modal() -> None:
     names = [class_name(spec_of(one).name) for one in installed_functions()]
     assert len(set(names)) == len(names) > 5
+
+
+def _write_image(root: Path) -> None:
+    """What an image has of ours, but for weights."""
+    core = package_folder("skyhook")
+    for shared in ("__init__.py", *SHARED):
+        (shutil.copytree if (core / shared).is_dir() else _copy)(core / shared, root / "skyhook" / shared)
+    ignored = shutil.ignore_patterns("weights", "training")
+    shutil.copytree(package_folder("skyhook_functions"), root / "skyhook_functions", ignore=ignored)
 
 
 def _copy(source: Path, target: Path) -> None:

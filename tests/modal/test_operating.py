@@ -127,6 +127,8 @@ def test_a_function_that_is_kept_warm_for_a_time_is_set_back_also_where_that_is_
         (("warm", "Browser", "--containers", "2"), "1 containers at most"),
         (("warm", "Probe", "--for", "1 day"), "is not a duration"),
         (("logs", "Prob"), "no function 'Prob'"),
+        (("warm", "CodeRunner"), "sandbox of its own"),
+        (("logs", "CodeRunner"), "keeps no log"),
     ],
 )
 def test_what_cannot_be_is_told_in_a_sentence(

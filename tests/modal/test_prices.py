@@ -29,6 +29,12 @@ class Time:
         self.now = self.cores = 0.0
         self.shares = Shares("", lambda: self.now, lambda: self.cores)
 
+    def end(self, share: Share) -> Ran:
+        """What a call has had that ends."""
+        had = self.shares.so_far(share)
+        self.shares.end()
+        return had
+
     def passes(self, seconds: float, core_seconds: float = 0.0) -> None:
         self.now += seconds
         self.cores += core_seconds
@@ -42,9 +48,9 @@ def test_calls_that_run_at_a_time_divide_the_time_among_them() -> None:
     second = time.shares.begin()
     time.passes(4, 8)
     assert time.shares.so_far(second) == Ran(2, 4, "")
-    assert time.shares.end(first) == Ran(4, 5, "")
+    assert time.end(first) == Ran(4, 5, "")
     time.passes(1, 1)
-    assert time.shares.end(second) == Ran(3, 5, "")
+    assert time.end(second) == Ran(3, 5, "")
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 100), st.integers(0, 400)), max_size=60))
@@ -55,10 +61,10 @@ def test_the_shares_add_up_to_the_time_in_which_there_was_a_call(steps: list[tup
         if begins:
             running.append(time.shares.begin())
         elif running:
-            had.append(time.shares.end(running.pop(0)))
+            had.append(time.end(running.pop(0)))
         time.passes(seconds, cores)
         busy, used = (busy + seconds, used + cores) if running else (busy, used)
-    had += [time.shares.end(share) for share in running]
+    had += [time.end(share) for share in running]
     assert sum(ran.seconds for ran in had) == pytest.approx(busy)
     assert sum(ran.core_seconds for ran in had) == pytest.approx(used)
 
@@ -78,6 +84,11 @@ def test_the_shares_add_up_to_the_time_in_which_there_was_a_call(steps: list[tup
 )
 def test_a_run_costs_what_its_container_reserves_and_the_cores_beyond(ran: Ran, nano: float) -> None:
     assert PRICES.expense(ran, memory_gib=8) == round(nano)
+
+
+def test_a_sandbox_is_paid_for_by_prices_of_its_own() -> None:
+    expense = PRICES.expense(Ran(10, 0.5, ""), memory_gib=8, in_sandbox=True)
+    assert expense == 10 * 6_670 * 2 + 10 * 0.125 * 39_420
 
 
 @pytest.mark.parametrize("gpu", ["A100-40GB", "NVIDIA A100-SXM4-40GB:1", "any", "H100,A100-80GB"])
@@ -113,6 +124,9 @@ def test_prices_that_ship_are_used_until_others_are_kept(tmp_path: Path) -> None
     assert shipped.source.startswith("https://")
     write_prices(configuration(tmp_path), PRICES)
     assert read_prices(configuration(tmp_path)) == PRICES
+    kept = [line for line in (tmp_path / FILE).read_text().splitlines() if "sandbox" not in line]
+    (tmp_path / FILE).write_text("\n".join(kept))  # as an older version has written it
+    assert read_prices(configuration(tmp_path)) == PRICES
     (tmp_path / FILE).write_text("core = 'x'")
     with pytest.raises(InvalidInput, match=FILE):
         read_prices(configuration(tmp_path))
@@ -130,5 +144,6 @@ def test_what_modal_does_not_tell_keeps_its_price_and_is_named() -> None:
     found, untold = refreshed(PRICES, rates, date(2026, 11, 26))
     assert (found.core, found.memory_gib) == (13_111, 2_222)
     assert found.gpus == {"H100": 1_000_000, "A100-80GB": 694_444, "A10": 306_000}
-    assert untold == ["A10"]
+    assert (found.sandbox_core, found.sandbox_memory_gib) == (41_667, 6_670)
+    assert untold == ["A10", "sandbox memory"]
     assert found.date == date(2026, 11, 26)

@@ -19,8 +19,9 @@ from skyhook.errors import InvalidInput
 from skyhook.function import FunctionSpec, spec_of
 
 TOOL = spec_of(Tool)
+ALONE = spec_of(sample.Alone)
 STATEFUL = replace(spec_of(sample.Serial), stateful=True)
-INSTALLED = [TOOL, STATEFUL]
+INSTALLED = [TOOL, STATEFUL, ALONE, spec_of(sample.Answerer)]
 
 
 def written(folder: Path, text: str) -> dict[str, FunctionSettings]:
@@ -61,6 +62,9 @@ def test_no_file_is_no_settings_but_a_named_one_must_be_there(tmp_path: Path) ->
         ("[Tool]\nmax_containers = 0", "at most 1 or more"),
         ("[Tool]\ngpu_snapshot = true", "no GPU"),
         ("[Serial]\nmin_containers = 2", "stateful"),
+        ("[Answerer]\nmin_containers = 1", "containers for each model"),
+        ("[Alone]\nmin_containers = 1", "regions only"),
+        ('[Alone]\ngpu = "L4"', "regions only"),
         ("[Tool", "cannot be read"),
     ],
 )

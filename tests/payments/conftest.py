@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from email import message_from_bytes
 from pathlib import Path
 from uuid import UUID
 
@@ -11,9 +12,12 @@ import pytest
 from tests.stripe.conftest import stand_in
 from tests.stripe.server import SECRET_KEY, StandIn
 
+from skyhook.accounts.models import Member, Role, User
 from skyhook.billing import Billing
+from skyhook.clock import new_id, now
 from skyhook.configuration import Configuration
 from skyhook.database import Database
+from skyhook.mail.post import Post
 from skyhook.mail.service import Mail
 from skyhook.operations.caller import Caller
 from skyhook.payments import Payments
@@ -38,7 +42,7 @@ def configuration(tmp_path: Path, stand_in: StandIn) -> Configuration:
 
 @pytest.fixture
 async def payments(database: Database, configuration: Configuration) -> AsyncIterator[Payments]:
-    payments = Payments(database, configuration, mail_of(configuration))
+    payments = Payments(database, configuration, post_of(database, configuration))
     yield payments
     await payments.close()
 
@@ -47,7 +51,7 @@ async def payments(database: Database, configuration: Configuration) -> AsyncIte
 async def without_stripe(database: Database, configuration: Configuration) -> Payments:
     """The payments of an instance that takes no cards."""
     bare = replace(configuration, stripe_secret_key=None, stripe_webhook_secret=None, stripe_url=None)
-    return Payments(database, bare, mail_of(bare))
+    return Payments(database, bare, post_of(database, bare))
 
 
 @pytest.fixture
@@ -55,8 +59,24 @@ def caller(organization: UUID) -> Caller:
     return Caller(organization, None, None, frozenset({"*"}))
 
 
-def mail_of(configuration: Configuration) -> Mail:
-    return Mail(None, "skyhook@localhost", configuration.data / "mail")
+def post_of(database: Database, configuration: Configuration) -> Post:
+    return Post(database, Mail(None, "skyhook@localhost", configuration.data / "mail"))
+
+
+async def owner(database: Database, organization: UUID) -> None:
+    """Somebody who gets the organization's letters."""
+    async with database.write() as session:
+        user = User(id=new_id(), email="owner@example.com", name="Owner", password_hash="", created_at=now())
+        session.add(user)
+        await session.flush()
+        session.add(Member(organization_id=organization, user_id=user.id, role=Role.OWNER))
+
+
+async def letters(database: Database, configuration: Configuration) -> list[str]:
+    """The subjects of the mails that were sent, oldest first."""
+    await post_of(database, configuration).round()
+    paths = sorted((configuration.data / "mail").glob("*.eml"))
+    return [message_from_bytes(path.read_bytes())["Subject"] for path in paths]
 
 
 async def cents_of(database: Database, organization: UUID) -> int:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-import stripe
 from tests.serving import Server
 from tests.stripe import cards
-from tests.stripe.server import SECRET_KEY, StandIn
+from tests.stripe.server import StandIn
 from tests.stripe.webhooks import signature
 
 BEGIN = "mutation ($cents: Int!) { paymentBegin(cents: $cents) { url payment { id state } } }"
@@ -29,16 +28,7 @@ def stripe_stand_in() -> Iterator[StandIn]:
 def paying(tmp_path_factory: pytest.TempPathFactory, stripe_stand_in: StandIn) -> Iterator[Server]:
     """A server that takes cards, to which the stand-in sends its events."""
     server = Server(tmp_path_factory.mktemp("paying"))
-    client = stripe.StripeClient(SECRET_KEY, base_addresses={"api": stripe_stand_in.address})
-    endpoint = client.v1.webhook_endpoints.create(
-        {"url": f"http://localhost:{server.port}/webhooks/stripe", "enabled_events": ["*"]}
-    )
-    assert endpoint.secret is not None
-    server.environment = {
-        "STRIPE_SECRET_KEY": SECRET_KEY,
-        "STRIPE_WEBHOOK_SECRET": endpoint.secret,
-        "STRIPE_API_URL": stripe_stand_in.address,
-    }
+    server.environment = stripe_stand_in.environment_of(f"http://localhost:{server.port}")
     server.prepare()
     server.start()
     yield server

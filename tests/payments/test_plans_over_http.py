@@ -9,12 +9,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import stripe
 from tests.console.conftest import ADMINISTRATOR, browser, log_in, password
 from tests.serving import Server
 from tests.stripe import cards
 from tests.stripe import payments as theirs
-from tests.stripe.server import SECRET_KEY, StandIn
+from tests.stripe.server import StandIn
 
 PLAN = "/console/o/first/billing/plan"
 STANDING = """{ subscription {
@@ -32,16 +31,7 @@ def stripe_of_plans() -> Iterator[StandIn]:
 def selling(tmp_path_factory: pytest.TempPathFactory, stripe_of_plans: StandIn) -> Iterator[Server]:
     """A server that offers two plans, to which the stand-in sends its events."""
     server = Server(tmp_path_factory.mktemp("plans"))
-    client = stripe.StripeClient(SECRET_KEY, base_addresses={"api": stripe_of_plans.address})
-    endpoint = client.v1.webhook_endpoints.create(
-        {"url": f"http://localhost:{server.port}/webhooks/stripe", "enabled_events": ["*"]}
-    )
-    assert endpoint.secret is not None
-    server.environment = {
-        "STRIPE_SECRET_KEY": SECRET_KEY,
-        "STRIPE_WEBHOOK_SECRET": endpoint.secret,
-        "STRIPE_API_URL": stripe_of_plans.address,
-    }
+    server.environment = stripe_of_plans.environment_of(f"http://localhost:{server.port}")
     server.prepare()
     for name, price, included in (("starter", "20", "25"), ("team", "50", "70")):
         server.command("plans", "set", name, "--price", price, "--included", included, "--discount", "7.5")

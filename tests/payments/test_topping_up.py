@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from tests.payments.conftest import apply_events, cents_of, mail_of
+from tests.payments.conftest import apply_events, cents_of, letters, owner, post_of
 from tests.stripe import cards
 from tests.stripe.server import StandIn
 
@@ -94,6 +94,7 @@ async def test_a_card_that_fails_stops_it_tells_why_and_goes_on_when_asked(
         bad = theirs.new_method(stand_in.store, number)
         theirs.attach(stand_in.store, bad, saved)
         stand_in.store.get("customer", saved)["invoice_settings"]["default_payment_method"] = bad["id"]
+    await owner(database, caller.organization_id)
     await payments.set_auto_top_up(caller, *SETTING)
     await spend(database, caller, 700)
     for _ in range(3):
@@ -103,6 +104,7 @@ async def test_a_card_that_fails_stops_it_tells_why_and_goes_on_when_asked(
     assert setting is not None
     assert setting.paused is not None
     assert says in setting.paused
+    assert await letters(database, configuration) == ["The card of Acme was not charged"]
     await apply_events(payments, stand_in)
     with stand_in.store.lock:
         good = theirs.new_method(stand_in.store, cards.VISA, set_up=True)
@@ -132,7 +134,7 @@ async def test_processes_that_look_at_once_charge_once(
     configuration: Configuration,
     saved: str,
 ) -> None:
-    others = [Payments(database, configuration, mail_of(configuration)) for _ in range(3)]
+    others = [Payments(database, configuration, post_of(database, configuration)) for _ in range(3)]
     await payments.set_auto_top_up(caller, *SETTING)
     await spend(database, caller, 700)
     await asyncio.gather(*(one.topping_up.round() for one in (payments, *others)))

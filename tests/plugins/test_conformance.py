@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from email.message import Message
 from importlib.metadata import Distribution
@@ -15,12 +16,15 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, String, Table
+from sqlalchemy import Column, Integer, MetaData, String, Table, text
 
 from skyhook.conformance.running import CHECKS, judge
 from skyhook.conformance.subject import Subject
+from skyhook.errors import NotFound
+from skyhook.graphql.context import Context
 from skyhook.plugins.host import PluginHost
-from skyhook.plugins.manifest import Example, Meter, Model, Operation, Plugin, Scope
+from skyhook.plugins.manifest import ConsoleForm, ConsolePage, Example, Meter, Model, Operation, Plugin, Scope
+from skyhook_console.plugin_templates import templates_of
 
 FUNCTIONS = """
 from msgspec import Struct
@@ -59,6 +63,10 @@ FORECAST = Example(
     variables={"place": "Oslo"},
     text="weatherForecast.text",
 )
+TEMPLATE = """
+{% call console.form("log", "Log it") %}{{ console.field("text", "What falls") }}{% endcall %}
+{% call console.table(["Text"]) %}{% for one in log %}<tr><td>{{ one }}</td></tr>{% endfor %}{% endcall %}
+"""
 MIGRATION = """
 import sqlalchemy as sa
 from alembic import op
@@ -71,6 +79,30 @@ def upgrade():
 """
 
 
+async def show(context: Context, query: Mapping[str, str]) -> Mapping[str, Any]:
+    """What is logged, by the plugin's own table."""
+    async with context.services.database.read() as session:
+        return {"log": (await session.execute(text("SELECT id FROM weather_log"))).all()}
+
+
+async def log(context: Context, fields: Mapping[str, str]) -> None:
+    raise AssertionError("a check sends no form")
+
+
+async def show_nothing(context: Context, query: Mapping[str, str]) -> Mapping[str, Any]:
+    raise NotFound("Name a place.")
+
+
+PAGE = ConsolePage(
+    slug="log",
+    title="Log",
+    template="sound_weather:templates/log.html",
+    scope="weather:read",
+    show=show,
+    forms=(ConsoleForm("log", "weather:read", log),),
+)
+
+
 @pytest.fixture
 def sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Subject]:
     """A plugin that keeps the contract, whose files a test can write anew before it is checked."""
@@ -81,8 +113,11 @@ def sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Subject]:
     (package / "__init__.py").write_text("")
     (package / "schema.py").write_text(SCHEMA)
     (package / "migrations" / "0001_log.py").write_text(MIGRATION)
+    (package / "templates").mkdir()
+    (package / "templates" / "log.html").write_text(TEMPLATE)
     (tmp_path / "sound_weather_functions.py").write_text(FUNCTIONS)
     monkeypatch.syspath_prepend(str(tmp_path))
+    templates_of.cache_clear()
     before = set(sys.modules)
     tables = MetaData()
     Table("weather_log", tables, Column("id", Integer, primary_key=True))
@@ -90,6 +125,7 @@ def sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Subject]:
         name="weather",
         version="1.0",
         title="Weather",
+        description="Tells the weather.",
         query=importlib.import_module("sound_weather.schema").WeatherQuery,
         operations=(Operation("weatherForecast", "weather:read", ("weather.calls",)),),
         functions=(importlib.import_module("sound_weather_functions").Forecaster,),
@@ -97,6 +133,7 @@ def sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Subject]:
         scopes=(Scope("weather:read", "Read the weather"),),
         models=(Model("clouds", "Clouds", "sound_weather:weights", "small"),),
         playground=(FORECAST,),
+        pages=(PAGE,),
         tables=tables,
         migrations="sound_weather:migrations",
     )
@@ -150,6 +187,19 @@ def test_a_sound_plugin_passes_every_check(sound: Subject) -> None:
             "example forecast: Variable '$place'",
         ),
         ("playground", {"playground": (replace(FORECAST, samples={"place": "p:x"}),)}, "has no file at p:x"),
+        ("manifest", {"pages": (PAGE, PAGE)}, "its page 'log' is declared twice"),
+        ("manifest", {"pages": (replace(PAGE, slug="Rain!"),)}, "lower-case words"),
+        ("manifest", {"pages": (replace(PAGE, title=""),)}, "its page log needs a title"),
+        ("manifest", {"pages": (replace(PAGE, template="../log.html"),)}, "not written as package:path"),
+        ("manifest", {"pages": (replace(PAGE, scope="account:write"),)}, "which it doesn't declare"),
+        ("manifest", {"pages": (replace(PAGE, show=lambda *_: {}),)}, "needs an async function"),
+        ("manifest", {"pages": (replace(PAGE, forms=PAGE.forms * 2),)}, "'log' is declared twice"),
+        ("manifest", {"pages": (replace(PAGE, forms=(ConsoleForm("log", "x", log),)),)}, "the scope 'x'"),
+        ("pages", {"pages": (replace(PAGE, template="sound_weather:no.html"),)}, "there is no such file"),
+        ("pages", {"pages": (replace(PAGE, template="no_such_package:no.html"),)}, "No module named"),
+        ("pages", {"pages": (replace(PAGE, forms=()),)}, "the page log has no form 'log'"),
+        ("pages", {"pages": (replace(PAGE, show=log, forms=PAGE.forms),)}, "a check sends no form"),
+        ("pages", {"pages": (replace(PAGE, show=show_nothing),)}, ""),
         ("models", {"models": (Model("m", "M", "sound_weather:nothing", "small"),)}, "has no files"),
         ("models", {"models": (Model("m", "M", "no_such_package:x", "small"),)}, "has no files"),
         ("migrations", {"migrations": None}, "go together"),
@@ -175,11 +225,53 @@ def test_migrations_that_leave_a_column_out_fail(sound: Subject) -> None:
     assert "add_column" in problems(sound, "migrations")
 
 
+def test_a_page_that_is_not_shown_in_time_fails(sound: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def wait(context: Context, query: Mapping[str, str]) -> Mapping[str, Any]:
+        await asyncio.sleep(60)
+        return {}
+
+    monkeypatch.setattr("skyhook.conformance.pages.SHOW_S", 0.1)
+    changed = with_manifest(sound, pages=(replace(PAGE, show=wait),))
+    assert problems(changed, "pages") == "its page log is not shown within 0.1 s"
+
+
+def test_a_second_revision_without_a_downgrade_fails(sound: Subject, tmp_path: Path) -> None:
+    second = MIGRATION.replace('"0001"', '"0002"').replace("down_revision = None", 'down_revision = "0001"')
+    path = tmp_path / "sound_weather" / "migrations" / "0002_more.py"
+    path.write_text(second)
+    assert "its revision 0002 has no downgrade" in problems(sound, "reversals")
+    path.write_text(f"{second}def downgrade():\n    pass\n")
+    assert problems(sound, "reversals") == ""
+
+
 def test_migrations_that_cannot_run_fail_with_the_reason(sound: Subject, tmp_path: Path) -> None:
     migration = tmp_path / "sound_weather" / "migrations" / "0001_log.py"
     migration.write_text(MIGRATION.replace("op.create_table", "op.no_such_thing"))
     verdict = next(one for one in judge(sound) if one.check == "migrations")
     assert "no_such_thing" in verdict.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("{% if %}", "log.html:1: Expected an expression"),
+        ("{{ log | shout }}", "No filter named 'shout'"),
+        ("{{ nothing }}", "its page log cannot be shown: UndefinedError: 'nothing' is undefined"),
+        ("<script>alert(1)</script>", "has a <script>, which browsers ignore here"),
+        ('<p style="color: red">', "has style= on <p>"),
+        ('<a onclick="go()">', "has onclick= on <a>"),
+        ('<a href="javascript:go()">', "has href= on <a>"),
+        ('<form method="post"><input name="x"></form>', "without the console's token"),
+        ('<form method="get"><input name="x"></form>', ""),
+    ],
+)
+def test_a_page_that_cannot_be_shown_as_it_is_fails(
+    sound: Subject, tmp_path: Path, written: str, told: str
+) -> None:
+    (tmp_path / "sound_weather" / "templates" / "log.html").write_text(written)
+    found = problems(sound, "pages")
+    assert told in found
+    assert bool(told) == bool(found)
 
 
 @pytest.mark.parametrize(
@@ -270,6 +362,11 @@ def test_a_distribution_says_what_it_is_and_where_it_is_explained(
     assert told in problems(replace(sound, distribution=distribution), "documentation")
 
 
+def test_a_plugin_says_what_it_is_for(sound: Subject) -> None:
+    silent = replace(sound, plugin=replace(sound.plugin, description=""))
+    assert "does not say what it is for" in problems(silent, "documentation")
+
+
 def run(*arguments: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
     """`skyhook plugins check`, in an installation that has the plugins in `path` as well."""
     paths = [str(path)] if path else []
@@ -293,7 +390,7 @@ def test_every_built_in_plugin_keeps_the_contract() -> None:
 
 
 def test_a_named_plugin_is_checked_alone_and_a_broken_one_fails(tmp_path: Path) -> None:
-    for name, more in {"rain": "", "snow": ", api=99"}.items():
+    for name, more in {"rain": "", "snow": ", api=99", "hail": ""}.items():
         (tmp_path / f"{name}_plugin.py").write_text(
             "from skyhook.plugin import Meter, Plugin\n"
             f"plugin = Plugin(name={name!r}, version='1', title='x', "
@@ -303,11 +400,18 @@ def test_a_named_plugin_is_checked_alone_and_a_broken_one_fails(tmp_path: Path) 
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
         (info / "entry_points.txt").write_text(f"[skyhook.plugins]\n{name} = {name}_plugin:plugin\n")
-    checked = run("rain", "snow", path=tmp_path)
+    (tmp_path / "hail_plugin.py").write_text(
+        "from skyhook.plugin import ConsolePage, Plugin, Scope\nasync def show(context, query): return {}\n"
+        "page = ConsolePage('list', 'List', 'hail_plugin:list.html', 'hail:read', show)\n"
+        "scopes = (Scope('hail:read', 'Read'),)\n"
+        "plugin = Plugin(name='hail', version='1', title='x', scopes=scopes, pages=(page,))\n"
+    )
+    checked = run("rain", "snow", "hail", path=tmp_path)
     assert checked.returncode == 1
-    assert {line.split()[0] for line in checked.stdout.splitlines()} == {"rain", "snow"}
+    assert {line.split()[0] for line in checked.stdout.splitlines()} == {"rain", "snow", "hail"}
     assert "no operation uses the meter rain.drops" in checked.stdout
     assert "it speaks plugin API 99" in checked.stdout
+    assert "the template hail_plugin:list.html of its page list cannot be read" in checked.stdout
 
 
 def test_a_plugin_that_is_not_installed_cannot_be_checked() -> None:

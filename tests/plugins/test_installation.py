@@ -18,8 +18,9 @@ from skyhook.database import Database
 from skyhook.plugins.errors import PluginRefused, PluginsBusy
 from skyhook.plugins.installation.folders import Folders
 from skyhook.plugins.installation.generation import NOTHING
+from skyhook.plugins.installation.proposing import Proposal
 from skyhook.plugins.installation.resolving import Index
-from skyhook.plugins.installation.service import Installer, Proposal
+from skyhook.plugins.installation.service import Installer
 from skyhook.plugins.installation.verifying import Verifier
 
 CREATE = 'op.create_table("rain_drops", sa.Column("id", sa.Integer(), primary_key=True))'
@@ -40,7 +41,7 @@ class Place:
     steps: list[str]
 
     async def install(self, path: Path) -> Proposal:
-        proposal = await self.installer.propose_install(str(path))
+        proposal = await self.installer.propose.install(str(path))
         await self.installer.apply(proposal, "a test")
         return proposal
 
@@ -106,13 +107,13 @@ async def test_a_plugin_lives_from_its_installation_to_its_purge(
     place = make("data", new_database_url())
     empty = await place.state()
     first = wheel(tmp_path / "first", columns="", revisions=[FIRST])
-    proposal = await place.installer.propose_install(str(first))
+    proposal = await place.installer.propose.install(str(first))
     assert proposal.change == "install rain 1.0"
     shown = dict(proposal.descriptions[0].lines())
     assert shown["price"] == "rain.drops: 7 nano-dollars for each drop"
     assert (shown["tables"], shown["network"], shown["scope"]) == (
         "rain_drops",
-        "rain.example.com",
+        "rain.example.com (by its own word: nothing holds it to that)",
         "rain:read: Read rain",
     )
     assert (await place.state())["current"] is None
@@ -126,17 +127,17 @@ async def test_a_plugin_lives_from_its_installation_to_its_purge(
         tmp_path / "second", version="1.1", fields=["rain_more"], columns=SIZE,
         revisions=[FIRST, revision(2, ADD, DROP)],
     )  # fmt: skip
-    upgrade = await place.installer.propose_upgrade("rain", str(second))
+    upgrade = await place.installer.propose.upgrade("rain", str(second))
     assert (upgrade.change, upgrade.warnings) == ("upgrade rain 1.1", ())
     await place.installer.apply(upgrade, "ada@example.com")
     assert (await place.state())["tables"]["rain_drops"] == ["id", "size"]
 
-    await place.installer.apply(await place.installer.propose_rollback(), "ada@example.com")
+    await place.installer.apply(await place.installer.propose.rollback(), "ada@example.com")
     rolled_back = await place.state()
     assert rolled_back["current"] == installed["current"]
     assert rolled_back["tables"]["rain_drops"] == ["id", "size"]
 
-    await place.installer.apply(await place.installer.propose_removal("rain"), "ada@example.com")
+    await place.installer.apply(await place.installer.propose.removal("rain"), "ada@example.com")
     assert place.installer.folders.current_generation == NOTHING
     assert "rain_drops" in (await place.state())["tables"]
     assert await place.installer.purge("rain") == ["alembic_version_rain", "rain_drops"]
@@ -203,20 +204,40 @@ async def test_what_conflicts_with_the_servers_packages_is_refused_with_both_nam
     ]:
         path = wheel(tmp_path / requires, requires=[requires])
         with pytest.raises(PluginRefused) as caught:
-            await place.installer.propose_install(str(path))
+            await place.installer.propose.install(str(path))
         assert all(one in caught.value.message for one in told), caught.value.message
     own = pack(tmp_path, "skyhook-chat", "9.0", {"x.py": ""})
     with pytest.raises(PluginRefused, match="skyhook-chat is one of the server's own packages"):
-        await place.installer.propose_install(str(own))
+        await place.installer.propose.install(str(own))
     empty = pack(tmp_path, "skyhook-nothing", "1.0", {"nothing_at_all.py": ""})
     with pytest.raises(PluginRefused, match="brings no plugin"):
-        await place.installer.propose_install(str(empty))
+        await place.installer.propose.install(str(empty))
     for source, reason in [
         ("./nowhere", "There is nothing at"),
         ("not a name", "is neither a package's name"),
     ]:
         with pytest.raises(PluginRefused, match=reason):
-            await place.installer.propose_install(source)
+            await place.installer.propose.install(source)
+    assert await place.state() == before
+
+
+async def test_two_plugins_whose_servers_side_needs_two_versions_are_refused_with_both_named(
+    place: Place, tmp_path: Path, verifier: Verifier
+) -> None:
+    for version in ("1.0", "2.0"):
+        pack(tmp_path / "links", "raindrop-sizes", version, {"raindrop_sizes.py": ""})
+    place.installer = Installer(
+        configuration(place.data, place.database.url.render_as_string()),
+        place.database,
+        index=Index(tmp_path / "links", offline=True),
+        verifier=verifier,
+    )
+    await place.install(wheel(tmp_path / "first", requires=["raindrop-sizes==1.0"]))
+    before = await place.state()
+    with pytest.raises(PluginRefused) as caught:
+        await place.install(wheel(tmp_path / "second", "snow", requires=["raindrop-sizes>=2"]))
+    assert "skyhook-rain==1.0 depends on raindrop-sizes==1.0" in caught.value.message
+    assert "skyhook-snow==1.0 depends on raindrop-sizes>=2" in caught.value.message
     assert await place.state() == before
 
 
@@ -227,8 +248,21 @@ async def test_an_upgrade_that_takes_a_field_away_or_changes_it_is_refused(
     before = await place.state()
     second = wheel(tmp_path / "second", version="2.0")
     with pytest.raises(PluginRefused, match=r"It breaks those who call it: Field Query.rainMore was removed"):
-        await place.installer.propose_upgrade("rain", str(second))
+        await place.installer.propose.upgrade("rain", str(second))
     assert await place.state() == before
+
+
+async def test_an_upgrade_that_cannot_be_taken_back_is_warned_of_and_one_that_leads_nowhere_is_refused(
+    place: Place, tmp_path: Path
+) -> None:
+    await place.install(wheel(tmp_path / "first", columns="", revisions=[FIRST]))
+    lasting = wheel(tmp_path / "second", version="1.1", columns=SIZE, revisions=[FIRST, revision(2, ADD)])
+    (warning,) = (await place.installer.propose.upgrade("rain", str(lasting))).warnings
+    assert "its revision 0002 has no downgrade: where an upgrade fails after it" in warning
+    other = FIRST.replace('revision = "0001"', 'revision = "first"')
+    elsewhere = wheel(tmp_path / "third", version="1.2", columns="", revisions=[other])
+    with pytest.raises(PluginRefused, match="its migrations do not go on from 0001"):
+        await place.installer.propose.upgrade("rain", str(elsewhere))
 
 
 async def test_a_failure_after_the_migration_takes_everything_back(
@@ -240,7 +274,7 @@ async def test_a_failure_after_the_migration_takes_everything_back(
         raise OSError("the disk is full")
 
     first = wheel(tmp_path / "first", columns="", revisions=[FIRST])
-    proposal = await place.installer.propose_install(str(first))
+    proposal = await place.installer.propose.install(str(first))
     monkeypatch.setattr(place.installer.records, "add", fail)
     with pytest.raises(OSError, match="the disk is full"):
         await place.installer.apply(proposal, "a test")
@@ -252,7 +286,7 @@ async def test_a_failure_after_the_migration_takes_everything_back(
     second = wheel(
         tmp_path / "second", version="1.1", columns=SIZE, revisions=[FIRST, revision(2, ADD, DROP)]
     )
-    proposal = await place.installer.propose_upgrade("rain", str(second))
+    proposal = await place.installer.propose.upgrade("rain", str(second))
     monkeypatch.setattr(place.installer.records, "add", fail)
     with pytest.raises(OSError, match="the disk is full"):
         await place.installer.apply(proposal, "a test")
@@ -278,12 +312,12 @@ async def test_a_fresh_machine_gets_what_is_installed_from_the_database_alone(
         configuration(fresh.data, url), fresh.database, index=Index(links, offline=True), verifier=verifier
     )
     with pytest.raises(PluginRefused, match="first skyhook plugins sync"):
-        await fresh.installer.propose_removal("rain")
-    sync = await fresh.installer.propose_sync()
+        await fresh.installer.propose.removal("rain")
+    sync = await fresh.installer.propose.sync()
     assert sync is not None
     await fresh.installer.apply(sync, "a test")
     assert fresh.installer.folders.current_generation == place.installer.folders.current_generation
-    assert await fresh.installer.propose_sync() is None
+    assert await fresh.installer.propose.sync() is None
     assert len(await fresh.installer.records.history()) == 1
     await fresh.database.close()
 
@@ -297,21 +331,37 @@ async def test_a_wheel_with_another_hash_is_not_installed(
         await session.execute(text("UPDATE plugin_wheels SET content = :content"), {"content": forged})
     fresh = make("fresh", place.database.url.render_as_string())
     with pytest.raises(PluginRefused, match=r"[Hh]ash mismatch"):
-        await fresh.installer.propose_sync()
+        await fresh.installer.propose.sync()
     assert Folders(fresh.data).current is None
     await fresh.database.close()
 
 
 async def test_of_two_changes_that_begin_alike_one_is_refused(place: Place, tmp_path: Path) -> None:
-    rain = await place.installer.propose_install(str(wheel(tmp_path, "rain")))
-    snow = await place.installer.propose_install(str(wheel(tmp_path, "snow")))
+    rain = await place.installer.propose.install(str(wheel(tmp_path, "rain")))
+    snow = await place.installer.propose.install(str(wheel(tmp_path, "snow")))
     await place.installer.apply(rain, "a test")
     with pytest.raises(PluginRefused, match="Plugins were changed meanwhile"):
         await place.installer.apply(replace(snow), "a test")
     with place.installer.folders.lock(), pytest.raises(PluginsBusy):
-        await place.installer.propose_install(str(wheel(tmp_path, "snow")))
+        await place.installer.propose.install(str(wheel(tmp_path, "snow")))
     await place.install(wheel(tmp_path, "snow"))
     assert [one.name for one in place.installer.folders.current_generation.plugins] == ["rain", "snow"]
+
+
+async def test_an_uploaded_wheel_is_known_by_its_name_and_not_by_where_it_lay(
+    place: Place, tmp_path: Path
+) -> None:
+    path = wheel(tmp_path)
+    await place.installer.apply(await place.installer.propose.install(path.name, path), "a test")
+    path.unlink()
+    assert [one.source for one in place.installer.folders.current_generation.plugins] == [path.name]
+    with pytest.raises(PluginRefused, match=f"rain was uploaded as {path.name}: say where"):
+        await place.installer.propose.upgrade("rain")
+    second = wheel(tmp_path, version="1.1")
+    upgrade = await place.installer.propose.upgrade("rain", second.name, second)
+    assert [(one.name, one.version) for one in upgrade.replaced] == [("rain", "1.0")]
+    await place.installer.apply(upgrade, "a test")
+    assert [one.source for one in place.installer.folders.current_generation.plugins] == [second.name]
 
 
 async def test_a_folder_and_a_git_repository_are_built(place: Place, tmp_path: Path) -> None:
@@ -327,7 +377,7 @@ async def test_a_folder_and_a_git_repository_are_built(place: Place, tmp_path: P
         "def build_wheel(folder, config_settings=None, metadata_directory=None):\n"
         f"    shutil.copy('built.whl', folder + '/{built.name}')\n    return '{built.name}'\n"
     )
-    proposal = await place.installer.propose_install(str(project))
+    proposal = await place.installer.propose.install(str(project))
     assert proposal.after.plugins[0].source == str(project)
     for command in (
         ["init", "-q", "-b", "main"],
@@ -336,5 +386,5 @@ async def test_a_folder_and_a_git_repository_are_built(place: Place, tmp_path: P
     ):
         process = await asyncio.create_subprocess_exec("git", "-C", str(project), *command)
         assert await process.wait() == 0
-    proposal = await place.installer.propose_install(f"git+file://{project}@main")
+    proposal = await place.installer.propose.install(f"git+file://{project}@main")
     assert json.loads(f'"{proposal.after.plugins[0].version}"') == "1.0"

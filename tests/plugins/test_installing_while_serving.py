@@ -12,14 +12,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.plugins.wheels import revision, wheel
+from tests.plugins.wheels import pack, revision, wheel
 from tests.serving import Server
 
 from skyhook.configuration import Configuration
 from skyhook.database import Database
 from skyhook.plugins.errors import PluginRefused
+from skyhook.plugins.installation.proposing import Proposal
 from skyhook.plugins.installation.resolving import Index
-from skyhook.plugins.installation.service import Installer, Proposal
+from skyhook.plugins.installation.service import Installer
 
 CREATE = revision(1, 'op.create_table("rain_drops", sa.Column("id", sa.Integer(), primary_key=True))')
 SETTINGS = """
@@ -72,7 +73,9 @@ def test_nothing_fails_while_a_plugin_is_installed_upgraded_and_removed(
 ) -> None:
     server = own_server
     url = f"sqlite:///{server.data / 'skyhook.db'}"
-    first = wheel(tmp_path / "first", columns="", revisions=[CREATE])
+    links = tmp_path / "links"
+    pack(links, "raindrop-sizes", "2.5", {"raindrop_sizes.py": "SIZE = 3\n"})
+    first = wheel(tmp_path / "first", columns="", revisions=[CREATE], requires=["raindrop-sizes>=2"])
     second = wheel(tmp_path / "second", version="1.1", fields=["rain_more"], columns="", revisions=[CREATE])
     hail = wheel(tmp_path / "hail", "hail", head=SETTINGS, manifest="settings=HailSettings,")
 
@@ -87,12 +90,12 @@ def test_nothing_fails_while_a_plugin_is_installed_upgraded_and_removed(
         async def seen(query: str) -> object:
             return (await asyncio.to_thread(server.graphql, query)).get("data")
 
-        await make(installer.propose_upgrade("rain", str(second)))
+        await make(installer.propose.upgrade("rain", str(second)))
         assert await seen("{ rainFalls rainMore }") == {"rainFalls": "rain 1.1", "rainMore": "more"}
         with pytest.raises(PluginRefused, match="SKYHOOK_HAIL_MOST must be a whole number"):
-            await make(installer.propose_install(str(hail)))
+            await make(installer.propose.install(str(hail)))
         assert await seen("{ rainFalls rainMore }") == {"rainFalls": "rain 1.1", "rainMore": "more"}
-        await make(installer.propose_removal("rain"))
+        await make(installer.propose.removal("rain"))
         assert await installer.purge("rain") == ["alembic_version_rain", "rain_drops"]
         assert await seen("{ rainFalls }") is None
         assert [row.change for row in await installer.records.history()] == [
@@ -104,7 +107,9 @@ def test_nothing_fails_while_a_plugin_is_installed_upgraded_and_removed(
         await database.close()
 
     with asked(server) as failures:
-        shown = server.command("plugins", "install", str(first), "--yes")
+        words = ["install", str(first), "--find-links", str(links), "--offline", "--yes"]
+        shown = server.command("plugins", *words)
+        assert "package    raindrop-sizes 2.5" in shown
         assert "price      rain.drops: 7 nano-dollars for each drop" in shown
         assert server.graphql("{ rainFalls }")["data"] == {"rainFalls": "rain 1.0"}
         assert f"from       {first}" in server.command("plugins", "info", "rain")

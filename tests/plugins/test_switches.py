@@ -123,7 +123,7 @@ def until(server: Server, job_id: str, state: str) -> dict[str, Any]:
 def test_the_list_tells_what_is_installed_what_it_brings_and_what_is_off(server: Server) -> None:
     answer = server.graphql(
         "{ plugins { name title version state enabled operations { name scope isJob } meters { name price } "
-        "scopes { name } functions { name } models { name } } }"
+        "scopes { name } functions { name isolated } models { name } } }"
     )
     plugins = {plugin["name"]: plugin for plugin in answer["data"]["plugins"]}
     probe = plugins["probe"]
@@ -131,8 +131,12 @@ def test_the_list_tells_what_is_installed_what_it_brings_and_what_is_off(server:
     assert probe["state"] == "LOADED"
     assert {"name": "probeWork", "scope": "probe:answer", "isJob": True} in probe["operations"]
     assert probe["meters"] == [{"name": "probe.words", "price": "1000000"}]
-    functions = [{"name": "probe_functions:Probe"}, {"name": "probe_training:LineTraining"}]
-    assert probe["functions"] == functions
+    assert probe["functions"] == [
+        {"name": "probe_functions:Probe", "isolated": False},
+        {"name": "probe_training:LineTraining", "isolated": False},
+    ]
+    (runner,) = [one for one in plugins["code"]["functions"] if one["name"].endswith("CodeRunner")]
+    assert runner["isolated"]
     assert plugins["chat"]["enabled"] is True
     assert plugins["chat"]["models"] == [{"name": "skyhook-small"}]
 

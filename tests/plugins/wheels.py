@@ -1,10 +1,15 @@
-"""Makes tiny wheels of plugins, without a build tool."""
+"""Makes tiny wheels of plugins, without a build tool; and those of the examples, with one."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from tests.serving import ROOT
 
 PLUGIN = """
 import strawberry
@@ -20,7 +25,8 @@ class Query:
 {fields}
 
 plugin = Plugin(
-    name="{name}", version="{version}", title="The plugin {name}", query=Query,
+    name="{name}", version="{version}", title="The plugin {name}", description="Counts {name}.",
+    query=Query,
     operations=(Operation("{name}Count", "{name}:read", ("{name}.drops",)),),
     meters=(Meter("{name}.drops", "Drops", "drop", 7),), scopes=(Scope("{name}:read", "Read {name}"),),
     network=("{name}.example.com",),
@@ -112,3 +118,21 @@ def pack(
         for name, text in content.items():
             file.writestr(name, text)
     return path
+
+
+def example(name: str, folder: Path) -> tuple[Path, Path]:
+    """Version 0.1.0 of a plugin of `examples/`, and a 0.2.0 with another title and another price."""
+    project = folder / name
+    shutil.copytree(ROOT / "examples" / name, project, ignore=shutil.ignore_patterns("__pycache__"))
+    first = _build(project, folder / "first")
+    for file in (project / "pyproject.toml", project / f"skyhook_{name}" / "__init__.py"):
+        text = file.read_text().replace('"0.1.0"', '"0.2.0"').replace("price=1_000", "price=2_000")
+        file.write_text(text.replace(f'title="{name.capitalize()}"', f'title="More {name}"'))
+    return first, _build(project, folder / "second")
+
+
+def _build(project: Path, wheels: Path) -> Path:
+    command = [sys.executable, "-m", "uv", "build", "--quiet", "--wheel", "--out-dir", str(wheels)]
+    subprocess.run([*command, str(project)], check=True, stdin=subprocess.DEVNULL)
+    (built,) = wheels.glob(f"skyhook_{project.name}-*.whl")
+    return built

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
+import stripe
 from tests.stripe import checkout, payments, subscriptions
 from tests.stripe.errors import StripeAnswersError
 from tests.stripe.form import decoded
@@ -60,6 +61,18 @@ class StandIn:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def environment_of(self, server: str) -> dict[str, str]:
+        """The variables of a Skyhook at this address, which takes money here and gets the events."""
+        client = stripe.StripeClient(SECRET_KEY, base_addresses={"api": self.address})
+        endpoint = client.v1.webhook_endpoints.create(
+            {"url": f"{server}/webhooks/stripe", "enabled_events": ["*"]}
+        )
+        return {
+            "STRIPE_SECRET_KEY": SECRET_KEY,
+            "STRIPE_WEBHOOK_SECRET": endpoint.secret,
+            "STRIPE_API_URL": self.address,
+        }
 
     def fail(self, *statuses: int, when: When = "before") -> None:
         """Makes the next requests fail."""

@@ -14,6 +14,7 @@ from skyhook.accounts.models import AuditEvent
 from skyhook.clock import new_id
 from skyhook.errors import InvalidInput, NotFound
 from skyhook.operations.caller import Caller
+from skyhook.retries import RETRIES
 from skyhook.webhooks.claims import AT_ONCE_ENDPOINT, AT_ONCE_ORGANIZATION
 from skyhook.webhooks.endpoints import MOST_ENDPOINTS, MOST_SECRETS
 from skyhook.webhooks.errors import WebhookEndpointDisabled, WebhookEndpointsTooMany
@@ -25,7 +26,6 @@ from skyhook.webhooks.models import (
     WebhookEndpoint,
     WebhookEvent,
 )
-from skyhook.webhooks.schedule import RETRIES
 from skyhook.webhooks.sending import AttemptError
 from skyhook.webhooks.service import Webhooks
 

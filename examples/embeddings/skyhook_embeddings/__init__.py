@@ -3,6 +3,7 @@
 from embeddings_functions import Embedder
 
 from skyhook.plugin import Example, Meter, Operation, Plugin, Scope
+from skyhook_embeddings.pages import TEXTS
 from skyhook_embeddings.schema import TOKENS, USE, EmbeddingsMutation
 from skyhook_embeddings.tables import Base
 
@@ -18,6 +19,7 @@ plugin = Plugin(
     name="embeddings",
     version="0.1.0",
     title="Embeddings",
+    description="Texts as vectors, and a search by meaning.",
     mutation=EmbeddingsMutation,
     operations=(
         Operation("embeddingsEmbed", scope=USE, meters=(TOKENS,)),
@@ -28,6 +30,7 @@ plugin = Plugin(
     meters=(Meter(TOKENS, "Tokens of embedded texts", unit="token", price=20),),
     scopes=(Scope(USE, "Embed, keep and search texts"),),
     playground=(EMBED,),
+    pages=(TEXTS,),
     tables=Base.metadata,
     migrations="skyhook_embeddings:migrations",
 )

@@ -7,7 +7,7 @@ import strawberry
 from embeddings_functions import DIMENSIONS, MOST_TOKENS, Embedder, Nearest, Question, Texts, Vectors
 from sqlalchemy import func, select
 
-from skyhook.plugin import Asked, Call, Info, InvalidInput, new_id
+from skyhook.plugin import Answer, Asked, Call, Context, Info, InvalidInput, new_id
 from skyhook_embeddings.tables import Document
 
 TOKENS = "embeddings.tokens"
@@ -48,51 +48,62 @@ class EmbeddingsMutation:
     @strawberry.mutation(description="Gives a vector for each text.")
     async def embeddings_embed(self, info: Info, texts: TextsToEmbed) -> EmbeddingsVectors:
         """By the function."""
-        vectors = await _embed(info, "embeddingsEmbed", texts)
+        vectors = (await _embed(info.context, "embeddingsEmbed", texts)).result.content
         return EmbeddingsVectors(dimensions=DIMENSIONS, vectors=[_numbers(one) for one in _split(vectors)])
 
     @strawberry.mutation(description="Keeps texts, so that they are found by what they mean: up to 5,000.")
     async def embeddings_add(self, info: Info, texts: TextsToEmbed) -> int:
         """How many the organization keeps then."""
-        organization_id = info.context.caller.organization_id
-        count = select(func.count()).where(Document.organization_id == organization_id)
-        async with info.context.services.database.read() as session:
-            if (await session.scalar(count) or 0) + len(texts) > MOST_DOCUMENTS:
-                raise InvalidInput(f"An organization keeps at most {MOST_DOCUMENTS} texts.", field="texts")
-        vectors = _split(await _embed(info, "embeddingsAdd", texts))
-        async with info.context.services.database.write() as session:
-            for text, vector in zip(texts, vectors, strict=True):
-                session.add(Document(id=new_id(), organization_id=organization_id, text=text, vector=vector))
-            await session.flush()
-            return await session.scalar(count) or 0
+        return await add(info.context, texts)
 
     @strawberry.mutation(description="Finds the kept texts whose meaning is nearest to a text.")
     async def embeddings_search(self, info: Info, text: Text, first: First = 10) -> list[EmbeddingsHit]:
         """Compares all of the organization's."""
-        _check([text], "text")
-        if not 1 <= first <= MOST_TEXTS:
-            raise InvalidInput(f"`first` must be from 1 to {MOST_TEXTS}.", field="first")
-        info.context.caller.require(USE)
-        query = select(Document).where(Document.organization_id == info.context.caller.organization_id)
-        async with info.context.services.database.read() as session:
-            documents = (await session.scalars(query.order_by(Document.id))).all()
-        if not documents:
-            return []
-        asked = Question(text, b"".join(document.vector for document in documents), first)
-
-        async def body(call: Call) -> Nearest:
-            nearest = await call.compute(Embedder.search, asked)
-            call.quantities[TOKENS] = nearest.tokens
-            return nearest
-
-        nearest = await _run(info, "embeddingsSearch", (text, first), 1, Nearest, body)
-        return [
-            EmbeddingsHit(text=documents[place].text, similarity=similarity)
-            for place, similarity in zip(nearest.places, nearest.similarities, strict=True)
-        ]
+        return await search(info.context, text, first)
 
 
-async def _embed(info: Info, operation: str, texts: list[str]) -> bytes:
+async def add(context: Context, texts: list[str]) -> int:
+    """Keeps texts, for the GraphQL field and the page of the console alike; how many there are then."""
+    organization_id = context.caller.organization_id
+    count = select(func.count()).where(Document.organization_id == organization_id)
+    async with context.services.database.read() as session:
+        if (await session.scalar(count) or 0) + len(texts) > MOST_DOCUMENTS:
+            raise InvalidInput(f"An organization keeps at most {MOST_DOCUMENTS} texts.", field="texts")
+    answer = await _embed(context, "embeddingsAdd", texts)
+    async with context.services.database.write() as session:
+        if not answer.replayed:
+            for text, vector in zip(texts, _split(answer.result.content), strict=True):
+                session.add(Document(id=new_id(), organization_id=organization_id, text=text, vector=vector))
+            await session.flush()
+        return await session.scalar(count) or 0
+
+
+async def search(context: Context, text: str, first: int) -> list[EmbeddingsHit]:
+    """Finds kept texts, for the GraphQL field and the page of the console alike."""
+    _check([text], "text")
+    if not 1 <= first <= MOST_TEXTS:
+        raise InvalidInput(f"`first` must be from 1 to {MOST_TEXTS}.", field="first")
+    context.caller.require(USE)
+    query = select(Document).where(Document.organization_id == context.caller.organization_id)
+    async with context.services.database.read() as session:
+        documents = (await session.scalars(query.order_by(Document.id))).all()
+    if not documents:
+        return []
+    asked = Question(text, b"".join(document.vector for document in documents), first)
+
+    async def body(call: Call) -> Nearest:
+        nearest = await call.compute(Embedder.search, asked)
+        call.quantities[TOKENS] = nearest.tokens
+        return nearest
+
+    nearest = (await _run(context, "embeddingsSearch", (text, first), 1, Nearest, body)).result
+    return [
+        EmbeddingsHit(text=documents[place].text, similarity=similarity)
+        for place, similarity in zip(nearest.places, nearest.similarities, strict=True)
+    ]
+
+
+async def _embed(context: Context, operation: str, texts: list[str]) -> Answer[Vectors]:
     _check(texts, "texts")
 
     async def body(call: Call) -> Vectors:
@@ -100,18 +111,17 @@ async def _embed(info: Info, operation: str, texts: list[str]) -> bytes:
         call.quantities[TOKENS] = vectors.tokens
         return vectors
 
-    return (await _run(info, operation, texts, len(texts), Vectors, body)).content
+    return await _run(context, operation, texts, len(texts), Vectors, body)
 
 
 async def _run(
-    info: Info,
+    context: Context,
     operation: str,
     arguments: Any,
     texts: int,
     result: type[T],
     body: Callable[[Call], Awaitable[T]],
-) -> T:
-    context = info.context
+) -> Answer[T]:
     asked = Asked(
         caller=context.caller,
         operation=operation,
@@ -121,7 +131,7 @@ async def _run(
     )
     answer = await context.services.operations.run(asked, result, body)
     context.credit.add(answer.held, answer.charged)
-    return answer.result
+    return answer
 
 
 def _check(texts: list[str], field: str) -> None:

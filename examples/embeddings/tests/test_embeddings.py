@@ -51,6 +51,20 @@ def test_kept_texts_are_found_by_what_they_mean(server: PluginServer) -> None:
         assert hits[0]["similarity"] > hits[1]["similarity"]
 
 
+def test_texts_are_kept_and_found_on_the_page_of_the_console(server: PluginServer) -> None:
+    console = server.console()
+    page = "plugins/embeddings/pages/texts"
+    texts = "Herons eat fish.\n\nOwls hunt at night.\n"
+    for _ in range(2):  # as two clicks do
+        assert "The texts are kept." in console.send(f"{page}/keep", texts=texts, idempotency_key="a-click")
+    newest = console.get(page)
+    assert newest.count("Herons eat fish.") == 1
+    assert newest.index("Owls hunt at night.") < newest.index("Herons eat fish.")
+    found = console.send(f"{page}/find", text="What is the food of birds?")
+    assert found.index("Herons eat fish.") < found.index("Owls hunt at night.")
+    assert "Give 1 to 100 texts." in console.send(f"{page}/keep", texts=" ")
+
+
 def test_too_many_texts_are_refused(server: PluginServer) -> None:
     (error,) = server.graphql(EMBED, texts=["x"] * 101)["errors"]
     assert error["extensions"]["code"] == "INVALID_INPUT"

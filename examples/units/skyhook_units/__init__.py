@@ -17,6 +17,7 @@ plugin = Plugin(
     name="units",
     version="0.1.0",
     title="Units",
+    description="Converts quantities between units of measurement.",
     mutation=UnitsMutation,
     operations=(Operation("unitsConvert", scope=USE, meters=(CONVERSIONS,)),),
     meters=(Meter(CONVERSIONS, "Conversions", unit="conversion", price=1_000),),

@@ -37,6 +37,7 @@ TOKENIZERS = 4
     timeout_s=1800.0,
     concurrency=MOST_STREAMS,
     keep_warm_s=900.0,
+    pool="model",
 )
 class VllmModel:
     """Answers conversations as `ChatModel` does, with vLLM, and also with LoRA adapters of a model."""

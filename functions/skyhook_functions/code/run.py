@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from skyhook.function import FunctionError, function
 from skyhook_functions.code.collect import Collection
 from skyhook_functions.code.command import check_path, clash
+from skyhook_functions.code.isolation import isolation
 from skyhook_functions.code.languages import LANGUAGES
 from skyhook_functions.code.messages import (
     MOST_INPUT_BYTES,
@@ -36,9 +37,10 @@ RUNS_AT_ONCE = 4
     timeout_s=300.0,
     concurrency=RUNS_AT_ONCE,
     keep_warm_s=900.0,
+    isolated=True,
 )
 class CodeRunner:
-    """Runs programs under bubblewrap, or not at all."""
+    """Runs programs under bubblewrap or on a machine of their own, or not at all."""
 
     def load(self) -> None:
         """Nothing yet: what the machine lacks is for the caller to hear."""
@@ -52,7 +54,7 @@ class CodeRunner:
         """
         _check(request)
         try:
-            sandbox = Sandbox(request, self._prepared())
+            sandbox = isolation()(request, self._prepared())
         except CannotIsolate as error:
             raise _unavailable(str(error)) from error
         with sandbox, Watch(sandbox, request) as watch:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -14,8 +13,6 @@ from skyhook_functions.code.messages import LimitName, RunRequest
 from skyhook_functions.code.sandbox import Sandbox
 
 TICK_S = 0.025
-MOST_FILES = 10_000
-"""Files and folders: each takes memory that the size of the disk does not count."""
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -33,7 +30,6 @@ class Watch:
         """The limit for which the sandbox was killed."""
 
     def __enter__(self) -> Watch:
-        self._files_at_start = _files(self._sandbox.folder)
         self._thread.start()
         return self
 
@@ -63,9 +59,9 @@ class Watch:
     def _broken(self) -> LimitName | None:
         if self.elapsed_ms >= self._request.seconds * 1000:
             return "time"
-        if _files(self._sandbox.folder) - self._files_at_start > MOST_FILES:
+        if self._sandbox.has_too_many_files():
             return "files"
-        processes = list(_tree(self._sandbox.pid))
+        processes = list(self._sandbox.processes())
         if sum(map(_cpu_s, processes)) > self._request.seconds:
             return "cpu"
         at_most = self._request.memory_mib << 20
@@ -73,20 +69,6 @@ class Watch:
         if sum(map(_resident_bytes, processes)) > at_most and sum(map(_memory_bytes, processes)) > at_most:
             return "memory"
         return None
-
-
-def _files(folder: int) -> int:
-    told = os.fstatvfs(folder)
-    return told.f_files - told.f_ffree
-
-
-def _tree(pid: int) -> Iterator[int]:
-    """A process and all that it and its descendants started; orphans are the first one's children."""
-    yield pid
-    with suppress(OSError):
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            for child in (thread / "children").read_text().split():
-                yield from _tree(int(child))
 
 
 def _cpu_s(pid: int) -> float:
@@ -107,9 +89,9 @@ def _resident_bytes(pid: int) -> int:
 
 
 def _memory_bytes(pid: int) -> int:
-    """Memory of a process, its part of what it shares included."""
+    """Memory of a process, its part of what it shares included; all that it shares where no part is told."""
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_bytes().splitlines():
             if line.startswith(b"Pss:"):
                 return int(line.split()[1]) << 10
-    return 0
+    return _resident_bytes(pid)

@@ -30,7 +30,7 @@ from skyhook.graphql.ids import ByUuid, node_uuid
 from skyhook.graphql.nodes import GlobalID, Node
 from skyhook.keys.graphql import Key, keys_of
 from skyhook.scopes import ACCOUNT_READ, ACCOUNT_WRITE, BILLING_READ, KEYS_READ, USAGE_READ
-from skyhook.usage.graphql import UsageEvent, UsageGroup, UsageTotal, events_of, totals_of
+from skyhook.usage.graphql import UsageEvent, UsageFilter, UsageGroup, UsageTotal, events_of, totals_of
 
 
 @strawberry.enum(description="What a member may do in an organization, from most to least.")
@@ -231,11 +231,16 @@ class Organization(ByUuid, Node):
 
     @strawberry.field(description="What was used from `since` to before `until`, in whole hours, by group.")
     async def usage(
-        self, info: Info, since: datetime, until: datetime, by: list[UsageGroup]
+        self,
+        info: Info,
+        since: datetime,
+        until: datetime,
+        by: list[UsageGroup],
+        only: UsageFilter | None = None,
     ) -> list[UsageTotal]:
         """Totals from the roll-ups."""
         info.context.caller.require(USAGE_READ)
-        return await totals_of(info, UUID(self.id), since, until, by)
+        return await totals_of(info, UUID(self.id), since, until, by, only)
 
     @strawberry.field(description="The calls one by one, newest first.")
     async def usage_events(
@@ -245,10 +250,11 @@ class Organization(ByUuid, Node):
         after: str | None = None,
         last: int | None = None,
         before: str | None = None,
+        only: UsageFilter | None = None,
     ) -> Connection[UsageEvent]:
         """A page of calls."""
         info.context.caller.require(USAGE_READ)
-        return await events_of(info, UUID(self.id), Page(first, after, last, before))
+        return await events_of(info, UUID(self.id), Page(first, after, last, before), only)
 
 
 @strawberry.type(description="Who is calling.")

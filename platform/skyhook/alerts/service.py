@@ -19,7 +19,7 @@ from skyhook.clock import new_id
 from skyhook.configuration import Configuration
 from skyhook.database import Database
 from skyhook.errors import InvalidInput, NotFound
-from skyhook.mail.service import Mail
+from skyhook.mail.post import Post
 from skyhook.operations.caller import Caller
 from skyhook.scopes import BILLING_READ, BILLING_WRITE
 from skyhook.webhooks.service import Webhooks
@@ -37,14 +37,14 @@ class Alerts:
         self,
         database: Database,
         configuration: Configuration,
-        mail: Mail,
+        post: Post,
         webhooks: Webhooks,
         *,
         clock: Callable[[], datetime] = clocks.now,
     ) -> None:
         self._database = database
         self._clock = clock
-        self.watch = Watch(database, mail, webhooks, configuration.address, clock)
+        self.watch = Watch(database, post, webhooks, configuration.address, clock)
 
     async def start(self) -> None:
         """Watches from here on."""

@@ -23,7 +23,7 @@ from skyhook.database import Database
 from skyhook.graphql.ids import node_id
 from skyhook.ledger.models import LedgerAccount
 from skyhook.mail.message import Letter
-from skyhook.mail.service import Mail
+from skyhook.mail.post import Post
 from skyhook.rounds import Rounds
 from skyhook.usage.models import CALL
 from skyhook.usage.queries import sums
@@ -45,35 +45,23 @@ class _Due(NamedTuple):
     """Nano-dollars that were spent in the month, or are left."""
 
 
-class Watch:
+class Watch(Rounds):
     """The rounds of this process; of several processes one fires each alert."""
 
     def __init__(
         self,
         database: Database,
-        mail: Mail,
+        post: Post,
         webhooks: Webhooks,
         address: str,
         clock: Callable[[], datetime],
     ) -> None:
+        super().__init__(EVERY_S, _log, "spending cannot be looked at now")
         self._database = database
-        self._mail = mail
+        self._post = post
         self._webhooks = webhooks
         self._address = address
         self._clock = clock
-        self._rounds = Rounds(self._look, EVERY_S, _log, "spending cannot be looked at now")
-
-    async def start(self) -> None:
-        """Looks twice a minute from here on."""
-        await self._rounds.start()
-
-    async def close(self) -> None:
-        """Looks no more."""
-        await self._rounds.close()
-
-    def wake(self) -> None:
-        """Looks at once."""
-        self._rounds.wake()
 
     async def round(self) -> None:
         """Fires what is due, and lets alerts of low credit fire again whose credit was topped up."""
@@ -131,10 +119,9 @@ class Watch:
             }
             key = f"alert:{alert.id}:{at.isoformat()}"
             await self._webhooks.publish(session, alert.organization_id, BILLING_ALERT, event, key=key)
-            letters = await self._letters(session, due)
+            self._post.add(session, await self._letters(session, due))
         self._webhooks.wake()
-        for letter in letters:
-            self._mail.send_later(letter)
+        self._post.wake()
 
     async def _letters(self, session: AsyncSession, due: _Due) -> list[Letter]:
         """To those who look after the money."""
@@ -155,7 +142,8 @@ class Watch:
         page = f"{self._address}/console/o/{organization.slug}/billing"
         return [Letter(email, subject, [f"{what} {asked}", then], "Open billing", page) for email in emails]
 
-    async def _look(self) -> float:
+    async def look(self) -> float:
+        """A round."""
         await self.round()
         return EVERY_S
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 import click
 
@@ -21,12 +20,10 @@ from skyhook.compute.modal.installed import installed_functions
 from skyhook.compute.modal.naming import named
 from skyhook.compute.modal.prices import read_prices, refreshed, write_prices
 from skyhook.compute.modal.settings import FunctionSettings, read_settings
+from skyhook.compute.standing import Standing
 from skyhook.function import spec_of
 from skyhook.services import Services
 from skyhook.usage.expenses import GROUPS, Group, Margin, margins
-
-if TYPE_CHECKING:
-    from skyhook.compute.modal.deployment import Standing
 
 _COLOURS = {"deployed": "green", "changed": "yellow", "missing": "yellow", "removed": "red"}
 
@@ -76,8 +73,11 @@ def deploy() -> None:
 @click.option(
     "--lines", type=click.IntRange(1, 20_000), default=100, show_default=True, help="The last so many."
 )
+@click.option(
+    "--pool", help="Whose containers, of a function that has some for each: such as a model's name."
+)
 @click.option("--follow", "follows", is_flag=True, help="Then show what comes, until it is interrupted.")
-def logs(name: str | None, lines: int, follows: bool) -> None:
+def logs(name: str | None, lines: int, pool: str | None, follows: bool) -> None:
     """Show what the function NAME has printed, or all of them.
 
     NAME is as in `skyhook functions list`, or its last part. On this machine the log is that of the data
@@ -88,6 +88,8 @@ def logs(name: str | None, lines: int, follows: bool) -> None:
         spec = named(name, specs) if name else None
     read: Callable[..., AsyncGenerator[str, None]]
     if configuration().compute == "local":
+        if pool is not None:
+            raise click.UsageError("--pool is of functions on Modal.")
         paths = [log_path(configuration().data, one.name) for one in ([spec] if spec else specs)]
         read = partial(lines_of, paths)
     else:
@@ -95,7 +97,7 @@ def logs(name: str | None, lines: int, follows: bool) -> None:
             require_modal()
         from skyhook.compute.modal.operating import log_of
 
-        read = partial(log_of, spec)
+        read = partial(log_of, spec, pool)
 
     async def show() -> None:
         async for text in read(lines, follows=follows):
@@ -106,9 +108,12 @@ def logs(name: str | None, lines: int, follows: bool) -> None:
 
 @functions.command()
 @click.argument("name")
+@click.option(
+    "--pool", help="Whose containers, of a function that has some for each: such as a model's name."
+)
 @click.option("--containers", type=click.IntRange(min=0), default=1, show_default=True, help="0 ends it.")
 @click.option("--for", "duration", type=Duration(), help="Such as 30m or 2h; then it is ended.")
-def warm(name: str, containers: int, duration: float | None) -> None:
+def warm(name: str, pool: str | None, containers: int, duration: float | None) -> None:
     """Keep containers of the function NAME on Modal also while nobody calls it. They cost what busy ones do.
 
     With --for the command waits until that time is over, or it is interrupted, and then sets back what the
@@ -124,8 +129,8 @@ def warm(name: str, containers: int, duration: float | None) -> None:
         settings = read_settings(configuration(), specs).get(spec.name, FunctionSettings())
 
     async def keep(count: int) -> None:
-        await keep_warm(spec, count, settings.max_containers)
-        click.echo(f"{spec.name} keeps {count} containers.")
+        await keep_warm(spec, pool, count, settings.max_containers)
+        click.echo(f"{spec.name} keeps {count} containers{f' for {pool}' if pool else ''}.")
 
     async def keep_for(seconds: float) -> None:
         with told_to_end() as told:
@@ -157,9 +162,15 @@ def prices(refresh: bool) -> None:
             click.secho(f"Modal tells no price of {', '.join(untold)}: the old one stays.", fg="yellow")
         click.echo("Running servers use these prices once they start again.")
     click.echo(f"As of {found.date}, by {found.source}:")
-    rates = {"core": found.core, "GiB of memory": found.memory_gib, **found.gpus}
+    rates = {
+        "core": found.core,
+        "GiB of memory": found.memory_gib,
+        "core of a sandbox": found.sandbox_core,
+        "GiB of a sandbox": found.sandbox_memory_gib,
+        **found.gpus,
+    }
     for resource, nano in rates.items():
-        click.echo(f"  {resource:14} {nano * 3600 / 1e9:9.4f}")
+        click.echo(f"  {resource:17} {nano * 3600 / 1e9:9.4f}")
 
 
 @functions.command()

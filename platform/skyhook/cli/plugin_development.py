@@ -14,13 +14,13 @@ from pathlib import Path
 import click
 from packaging.utils import canonicalize_name
 
-from skyhook.cli.run import errors_as_sentences
+from skyhook.cli.run import configuration, errors_as_sentences
 from skyhook.plugins.host import GROUP
 from skyhook.plugins.scaffold import write_plugin
 
 LOOK_S = 0.5
 """How often the sources are looked at."""
-WATCHED = (".py", ".toml", ".json")
+WATCHED = (".py", ".toml", ".json", ".html")
 SKIPPED = {".venv", ".skyhook", "__pycache__", "tests", ".git", "dist"}
 
 
@@ -52,7 +52,11 @@ def dev(folder: Path) -> None:
         for command in ("migrate", "init"):
             if _skyhook(environment, command).wait():
                 raise SystemExit(1)
-        click.echo(f"Serving; the key is in {data}/first-key")
+        click.echo(
+            f"Serving at {configuration().address}, the console at /console; "
+            f"the key is in {data}/first-key, the password in {data}/first-password"
+        )
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the server would outlive this
         server = _skyhook(environment, "serve")
         try:
             _watch(folder, server, environment)

@@ -14,10 +14,12 @@ from skyhook.conformance.running import judge_all
 from skyhook.database import Database
 from skyhook.errors import NotFound
 from skyhook.operations.caller import Caller
-from skyhook.plugins.description import describe
+from skyhook.plugins.description import Description, describe
 from skyhook.plugins.installation.folders import Folders
+from skyhook.plugins.installation.proposing import Proposal
 from skyhook.plugins.installation.resolving import Index
-from skyhook.plugins.installation.service import Installer, Proposal
+from skyhook.plugins.installation.service import Installer
+from skyhook.plugins.manifest import Plugin
 from skyhook.services import Services
 
 MADE_BY = "the command line"
@@ -55,7 +57,7 @@ def info(name: str) -> None:
     plugin = next((one for one in host.loaded if one.name == name), None)
     if plugin is None:
         raise click.ClickException(f"No plugin {name!r} is installed: see `skyhook plugins list`.")
-    click.echo(f"{plugin.title} ({plugin.name} {plugin.version})")
+    _name(plugin)
     for part, text in describe(plugin).lines():
         click.echo(f"  {part:10} {text}")
     generation = Folders(configuration().data).current_generation
@@ -104,7 +106,7 @@ _OFFLINE: Options = click.option("--offline", is_flag=True, help="Ask nothing of
 @_OFFLINE
 def install(source: str, yes: bool, find_links: Path | None, offline: bool) -> None:
     """Install a plugin from SOURCE: a name, a wheel, a folder, or git+URL."""
-    _change(lambda installer: installer.propose_install(source), yes, Index(find_links, offline))
+    _change(lambda installer: installer.propose.install(source), yes, Index(find_links, offline))
 
 
 @plugins.command()
@@ -115,7 +117,7 @@ def install(source: str, yes: bool, find_links: Path | None, offline: bool) -> N
 @_OFFLINE
 def upgrade(name: str, source: str | None, yes: bool, find_links: Path | None, offline: bool) -> None:
     """Upgrade the plugin NAME, from where it came or from SOURCE."""
-    _change(lambda installer: installer.propose_upgrade(name, source), yes, Index(find_links, offline))
+    _change(lambda installer: installer.propose.upgrade(name, source), yes, Index(find_links, offline))
 
 
 @plugins.command()
@@ -127,7 +129,7 @@ def remove(name: str, purge: bool, yes: bool) -> None:
 
     async def work(installer: Installer) -> Proposal | None:
         try:
-            return await installer.propose_removal(name)
+            return await installer.propose.removal(name)
         except NotFound:
             if not purge:
                 raise
@@ -142,7 +144,7 @@ def remove(name: str, purge: bool, yes: bool) -> None:
 @_OFFLINE
 def rollback(number: int | None, yes: bool, offline: bool) -> None:
     """Go back to what was installed before the last change, or at generation NUMBER. Tables stay."""
-    _change(lambda installer: installer.propose_rollback(number), yes, Index(offline=offline))
+    _change(lambda installer: installer.propose.rollback(number), yes, Index(offline=offline))
 
 
 @plugins.command()
@@ -151,7 +153,7 @@ def rollback(number: int | None, yes: bool, offline: bool) -> None:
 @_OFFLINE
 def sync(yes: bool, find_links: Path | None, offline: bool) -> None:
     """Install on this machine what the database says is installed."""
-    _change(lambda installer: installer.propose_sync(), yes, Index(find_links, offline))
+    _change(lambda installer: installer.propose.sync(), yes, Index(find_links, offline))
 
 
 @plugins.command()
@@ -235,6 +237,12 @@ def _change(
     run_loop(work())
 
 
+def _name(plugin: Plugin | Description) -> None:
+    click.echo(f"{plugin.title} ({plugin.name} {plugin.version})")
+    if plugin.description:
+        click.echo(f"  {plugin.description}")
+
+
 def _step(text: str) -> None:
     click.echo(f"{click.style('==>', bold=True)} {text}")
 
@@ -242,9 +250,10 @@ def _step(text: str) -> None:
 def _show(proposal: Proposal) -> None:
     click.secho(proposal.change, bold=True)
     for plugin in proposal.descriptions:
-        click.echo(f"{plugin.title} ({plugin.name} {plugin.version})")
-        for part, text in plugin.lines():
-            click.echo(f"  {part:10} {text}")
+        _name(plugin)
+        before = next((one for one in proposal.replaced if one.name == plugin.name), None)
+        for part, text, what in plugin.lines_beside(before):
+            click.echo(f"  {part:10} {text}{f' ({what})' if what else ''}")
     for package in proposal.packages:
         click.echo(f"  {'package':10} {package.name} {package.version}")
     for plugin_gone in proposal.removed:

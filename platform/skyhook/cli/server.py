@@ -11,6 +11,7 @@ import click
 from skyhook.accounts.first_run import ADMINISTRATOR, FirstRun, ensure_first_run
 from skyhook.cli.first_call import first_call
 from skyhook.cli.run import build_services, run_loop, with_services
+from skyhook.compute.modal.errors import ModalUnreachable
 from skyhook.configuration import Configuration
 from skyhook.migrations.environment import upgrade
 from skyhook.services import Services
@@ -99,13 +100,21 @@ def _bind(configuration: Configuration) -> Reloads:
 
 
 async def _deploy_at_first(configuration: Configuration) -> None:
-    """Deploys to Modal where nothing is; what is there but differs is another command's to replace."""
+    """Deploys to Modal where nothing is; what is there but differs is another command's to replace.
+
+    Where Modal does not answer the server starts without: it asks again.
+    """
     from skyhook.compute.modal.deployment import (  # Modal's client may be missing elsewhere
         deploy,
         is_deployed,
     )
 
-    if not await is_deployed():
+    try:
+        if await is_deployed():
+            return
+    except ModalUnreachable:
+        _step("Modal does not answer: functions can be called once it does, if they are deployed there")
+    else:
         _step("Deploying the functions to Modal, which builds their images: that takes minutes at first")
         await deploy(configuration)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from skyhook.compute.expenses import Expenses
+from skyhook.errors import SkyhookError
+from skyhook.function import FunctionSpec
 
 F = TypeVar("F")
 A = TypeVar("A")
@@ -77,12 +79,17 @@ class Compute(Protocol):
         """Runs the generator method and yields what it yields. Closing the stream closes the generator."""
         ...
 
+    @property
+    def problem(self) -> SkyhookError | None:
+        """Why no call can be made, as far as it is known; None where nothing is known to be wrong."""
+        ...
+
     def status(self) -> list[WorkerStatus]:
         """One entry for each function that was called since the start."""
         ...
 
-    def log(self, function: str) -> str:
-        """The end of what a function's workers printed, by its name; empty where they printed nothing."""
+    async def log(self, spec: FunctionSpec, lines: int) -> str:
+        """The last lines that a function's workers printed; empty where they printed nothing."""
         ...
 
 
@@ -94,7 +101,7 @@ class Detached(Protocol):
     """
 
     async def spawn(self, method: Callable[[F, A], Any], argument: A, token: str) -> str:
-        """Begins a call; gives the id by which any process collects it.
+        """Begins a call of a function that is not isolated; gives the id by which any process collects it.
 
         Of the calls that are begun with one token, one runs: so a call may be begun again by a process that
         does not know whether one before it did.

@@ -7,8 +7,12 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from skyhook.compute.protocol import Failed
-from skyhook.compute.running import Running
+import msgspec
+
+from skyhook.compute import protocol
+from skyhook.compute.protocol import Failed, Ran, RawCall
+from skyhook.compute.running import Running, Stopped
+from skyhook.compute.signature import signature_of
 from skyhook.function import FunctionError
 
 _END = object()
@@ -30,6 +34,43 @@ def load(name: str) -> Any:
     if prepare is not None:
         prepare()
     return instance
+
+
+def answer(
+    instance: Any,
+    running: Running,
+    call: RawCall,
+    send: Callable[[bytes], None],
+    so_far: Callable[[], Ran | None] = lambda: None,
+) -> bytes:
+    """Runs a call and sends what it yields; returns the one frame that ends it. Raises Stopped.
+
+    `so_far` tells how much of a rented machine it has had.
+    """
+    try:
+        method = getattr(type(instance), call.method)
+        signature = signature_of(method)
+        try:
+            argument = signature.argument.decode(call.argument)
+        except msgspec.MsgspecError as error:
+            return protocol.frame(Failed(call.id, "bad_argument", "", message=str(error)))
+        with running:
+            value = method(instance, argument)
+        if signature.streams:
+            send_each(
+                running,
+                value,
+                lambda item: protocol.frame(protocol.Chunk(call.id, item)),
+                lambda frame, _: send(frame),
+            )
+            return protocol.frame(protocol.End(call.id, so_far()))
+        return protocol.frame(protocol.Result(call.id, value, so_far()))
+    except Stopped:
+        raise
+    except BaseException as error:  # a body may raise anything, SystemExit too
+        failed = failure(call.id, error)
+        failed.ran = so_far()
+        return protocol.frame(failed)
 
 
 def send_each(

@@ -9,7 +9,6 @@ import importlib.util
 import os
 import platform
 import shutil
-import signal
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +18,8 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+
+from skyhook.compute.installers import run_installer, uv
 
 BUILD_TIMEOUT_S = 3600.0
 LOCK_POLL_S = 0.2
@@ -136,34 +137,13 @@ def _commands(folder: Path, requirements: list[str]) -> list[list[str]]:
     ]
 
 
-def uv() -> list[str]:
-    """How uv is called; empty where it is not installed."""
-    if importlib.util.find_spec("uv") is not None:
-        return [sys.executable, "-m", "uv"]
-    found = shutil.which("uv")
-    return [found] if found is not None else []
-
-
 async def _run(command: list[str], log: Path, lock: int) -> None:
     """Runs an installer. It inherits the lock, so that nobody builds beside one that outlived its server."""
     with log.open("ab") as output:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            pass_fds=[lock],
-            start_new_session=True,
-        )
-    try:
-        async with asyncio.timeout(BUILD_TIMEOUT_S):
-            code = await process.wait()
-    except TimeoutError:
-        raise EnvironmentFailed(f"installing took longer than {BUILD_TIMEOUT_S:.0f} seconds") from None
-    finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+        try:
+            code = await run_installer(command, output, BUILD_TIMEOUT_S, pass_fds=[lock])
+        except TimeoutError:
+            raise EnvironmentFailed(f"installing took longer than {BUILD_TIMEOUT_S:.0f} seconds") from None
     if code != 0:
         raise EnvironmentFailed(_end_of(log))
 

@@ -15,7 +15,8 @@ from skyhook.compute.log import end_of_log, log_path
 from skyhook.compute.runner import FunctionRunner
 from skyhook.compute.signature import Signature, signature_of
 from skyhook.configuration import Configuration
-from skyhook.function import spec_of
+from skyhook.errors import SkyhookError
+from skyhook.function import FunctionSpec, spec_of
 
 F = TypeVar("F")
 A = TypeVar("A")
@@ -75,13 +76,18 @@ class LocalCompute:
             async for result in results:
                 yield result
 
+    @property
+    def problem(self) -> SkyhookError | None:
+        """None: what is wrong with one function is in its status."""
+        return None
+
     def status(self) -> list[WorkerStatus]:
         """One entry for each function that was called since the start."""
         return [runner.status() for runner in self._runners.values()]
 
-    def log(self, function: str) -> str:
-        """The end of what a function's workers printed, by its name; empty where they printed nothing."""
-        return end_of_log(log_path(self._data, function))
+    async def log(self, spec: FunctionSpec, lines: int) -> str:
+        """The last lines that a function's workers printed; empty where they printed nothing."""
+        return "".join(end_of_log(log_path(self._data, spec.name)).splitlines(keepends=True)[-lines:])
 
     def _route(self, method: Callable[..., Any]) -> tuple[FunctionRunner, Signature]:
         spec = spec_of(method)

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from skyhook.function import CHECKPOINTS, WEIGHTS, Transient
+from skyhook.function import CHECKPOINTS, SPEC, WEIGHTS, Transient
 
 _ITERATORS = (collections.abc.Iterator, collections.abc.Generator, collections.abc.Iterable)
 
@@ -37,8 +37,10 @@ class Signature:
 def signature_of(method: Callable[..., Any]) -> Signature:
     """The signature of a function's method.
 
-    Raises TypeError where it is not of the form `method(self, argument: A) -> R`.
+    Raises TypeError where it is not of the form `method(self, argument: A) -> R`, names weights or
+    checkpoints though each call is isolated, or takes nothing by which its function's calls are kept apart.
     """
+    spec = getattr(method, SPEC, None)
     name = method.__name__
     parameters = list(inspect.signature(method).parameters)
     hints = get_type_hints(method, include_extras=True)
@@ -50,13 +52,19 @@ def signature_of(method: Callable[..., Any]) -> Signature:
     streams = get_origin(result) in _ITERATORS
     if streams:
         result = get_args(result)[0]
+    weights = _fields_of(hints[parameters[1]], WEIGHTS)
+    checkpoints = _fields_of(hints[parameters[1]], CHECKPOINTS)
+    if (weights or checkpoints) and spec is not None and spec.isolated:
+        raise TypeError(f"{method.__qualname__} is isolated: its machine has no folders of the platform's")
+    if spec is not None and spec.pool and not hasattr(hints[parameters[1]], spec.pool):
+        raise TypeError(f"{method.__qualname__} takes no {spec.pool!r}, the pool of its function's calls")
     return Signature(
         method=name,
         streams=streams,
         argument=msgspec.msgpack.Decoder(hints[parameters[1]]),
         result=msgspec.msgpack.Decoder(result),
-        weights=_fields_of(hints[parameters[1]], WEIGHTS),
-        checkpoints=_fields_of(hints[parameters[1]], CHECKPOINTS),
+        weights=weights,
+        checkpoints=checkpoints,
         tells=streams and _is_transient(result),
     )
 

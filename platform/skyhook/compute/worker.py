@@ -17,14 +17,11 @@ import threading
 import traceback
 from typing import Any
 
-import msgspec
-
 from skyhook.compute import protocol
-from skyhook.compute.bodies import encodable, failure, load, send_each
+from skyhook.compute.bodies import answer, encodable, load
 from skyhook.compute.isolation import die_with_server, limit_memory
 from skyhook.compute.protocol import Failed, RawCall
 from skyhook.compute.running import Running, Stopped
-from skyhook.compute.signature import signature_of
 
 
 class ReplyWriter:
@@ -85,36 +82,11 @@ class Worker:
         while True:
             running, call = self._waiting.get()
             try:
-                last = self._answer(running, call)
+                last = answer(self._instance, running, call, self._writer.write)
             except Stopped:
                 last = protocol.frame(Failed(call.id, "stopped", ""))
             del self._running[call.id]
             self._writer.write(last)
-
-    def _answer(self, running: Running, call: RawCall) -> bytes:
-        """Runs the call; returns the one frame that ends it."""
-        try:
-            method = getattr(type(self._instance), call.method)
-            signature = signature_of(method)
-            try:
-                argument = signature.argument.decode(call.argument)
-            except msgspec.MsgspecError as error:
-                return protocol.frame(Failed(call.id, "bad_argument", "", message=str(error)))
-            with running:
-                value = method(self._instance, argument)
-            if signature.streams:
-                send_each(
-                    running,
-                    value,
-                    lambda item: protocol.frame(protocol.Chunk(call.id, item)),
-                    lambda frame, _: self._writer.write(frame),
-                )
-                return protocol.frame(protocol.End(call.id))
-            return protocol.frame(protocol.Result(call.id, value))
-        except Stopped:
-            raise
-        except BaseException as error:  # a body may raise anything, SystemExit too
-            return protocol.frame(failure(call.id, error))
 
 
 def main() -> None:

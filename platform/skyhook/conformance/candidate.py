@@ -8,6 +8,7 @@ folder that the order names, since plugins may print. One that hangs when it is 
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import os
 import signal
@@ -29,7 +30,7 @@ from skyhook.app import compose_schema
 from skyhook.configuration import Configuration
 from skyhook.conformance.running import judge
 from skyhook.conformance.subject import Subject
-from skyhook.conformance.tables import revisions_without_downgrade
+from skyhook.conformance.tables import goes_on_from
 from skyhook.database import Database
 from skyhook.graphql.export import export_schema
 from skyhook.migrations.environment import downgrade, upgrade
@@ -39,21 +40,21 @@ from skyhook.plugins.installation.folders import RECORD, import_from
 
 REPORT = "report.json"
 PRINTED = "printed"
-ADVISED = frozenset({"meters", "descriptions", "documentation", "imports"})
+ADVISED = frozenset({"meters", "descriptions", "documentation", "reversals", "imports"})
 """The checks that a plugin may fail and be installed: they are shown."""
 
 
 class Order(Struct, frozen=True):
     """What to do with the generation in `folder`."""
 
-    task: Literal["verify", "schema", "migrate", "downgrade"]
+    task: Literal["verify", "look", "migrate", "downgrade"]
     place: str
     """The folder for the report, and for what the process prints."""
     folder: str | None
     environment: dict[str, str] = {}
     """What the process gets beside the environment that this program has."""
     changed: tuple[str, ...] = ()
-    """The plugins that are new or of another version; of `migrate` and `downgrade` those to do it for."""
+    """The plugins that are new or of another version; of other tasks than `verify` those to do it for."""
     import_s: float = 0.0
     """How long the import of one plugin may take."""
     revisions: dict[str, str] = {}
@@ -88,8 +89,12 @@ class Candidate:
         match self._order.task:
             case "verify":
                 self._verify()
-            case "schema":
-                self._report.schema = export_schema(compose_schema(PluginHost.discover()))
+            case "look":
+                host = PluginHost.discover()
+                self._report.schema = export_schema(compose_schema(host))
+                self._report.plugins = [
+                    describe(one) for one in host.loaded if one.name in self._order.changed
+                ]
             case "migrate" | "downgrade":
                 asyncio.run(self._migrate())
         self._write()
@@ -150,17 +155,11 @@ class Candidate:
         if (current := self._order.revisions.get(name)) is None:
             return
         try:
-            lasting = revisions_without_downgrade(plugin, current)
+            goes_on_from(plugin, current)
         except (CommandError, RevisionError) as error:
             self._report.problems.append(
                 f"plugin {name}: its migrations do not go on from {current}: {error}"
             )
-            return
-        for revision in lasting:
-            reason = (
-                f"its revision {revision} has no downgrade: its tables stay changed if a later step fails"
-            )
-            self._report.warnings.append(f"plugin {name}: {reason}")
 
     async def _migrate(self) -> None:
         database = Database(Configuration.from_environment().database_url)
@@ -228,6 +227,8 @@ def _work_in_a_fork(order: Order) -> int:
 
 def main() -> None:
     """Does what is ordered until nobody orders any more."""
+    gc.disable()  # each fork ends soon, and shares what is there now
+    gc.freeze()
     for line in sys.stdin:
         print(_work_in_a_fork(msgspec.json.decode(line, type=Order)), flush=True)
 

@@ -35,7 +35,9 @@ def describes_its_schema(subject: Subject) -> Iterator[str]:
 
 
 def says_what_it_is(subject: Subject) -> Iterator[str]:
-    """The distribution has a summary; the address of its documentation, where it names one, is one."""
+    """It says what it is for; the distribution has a summary; an address of documentation is one."""
+    if not subject.plugin.description:
+        yield "it does not say what it is for: give its manifest a description"
     distribution = subject.distribution
     if distribution is None:
         return

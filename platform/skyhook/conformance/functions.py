@@ -18,7 +18,9 @@ from skyhook.function import spec_of
 IMPORT_S = 60
 """The longest that an import may take."""
 HEAVY = frozenset({"torch", "tensorflow", "jax"})
-CORE_OF_FUNCTIONS = frozenset({"skyhook", "skyhook.function", "skyhook.network"})
+WITH_CONTRACT = frozenset({"msgspec", "typing_extensions"})
+"""What importing `skyhook.function` brings along: no module of a function can do without."""
+CORE_OF_FUNCTIONS = frozenset({"skyhook", "skyhook.function", "skyhook.machine", "skyhook.network"})
 _IMPORT = (
     "import importlib, json, sys; importlib.import_module(sys.argv[1]); print(json.dumps(list(sys.modules)))"
 )
@@ -32,7 +34,7 @@ def can_be_imported(subject: Subject) -> Iterator[str]:
         module = spec.name.partition(":")[0]
         requirements.setdefault(module, set()).update(Requirement(one).name for one in spec.requirements)
     for module, names in requirements.items():
-        yield from _import(module, HEAVY | _modules_of(names))
+        yield from _import(module, HEAVY | (_modules_of(names) - WITH_CONTRACT))
 
 
 def _import(module: str, heavy: frozenset[str]) -> Iterator[str]:

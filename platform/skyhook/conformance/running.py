@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TypeAlias
 
-from skyhook.conformance import documentation, functions, manifest, sources, tables
+from skyhook.conformance import documentation, functions, manifest, pages, sources, tables
 from skyhook.conformance.subject import Subject
 from skyhook.plugins.host import GROUP, PluginHost
 
@@ -20,10 +20,12 @@ CHECKS: Mapping[str, Check] = {
     "meters": manifest.has_prices,
     "operations": manifest.reaches_operations,
     "playground": manifest.can_be_tried,
+    "pages": pages.can_be_shown,
     "descriptions": documentation.describes_its_schema,
     "documentation": documentation.says_what_it_is,
     "migrations": tables.migrates_to_its_tables,
     "downgrades": tables.undoes_its_migrations,
+    "reversals": tables.can_take_upgrades_back,
     "models": manifest.ships_models,
     "functions": functions.can_be_imported,
     "imports": sources.imports_what_it_may,

@@ -10,7 +10,7 @@ from pathlib import Path
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, inspect
 
 from skyhook.conformance.subject import Subject
@@ -38,13 +38,25 @@ def undoes_its_migrations(subject: Subject) -> Iterator[str]:
         yield from asyncio.run(_migrate(Path(folder), subject.plugin, _undone))
 
 
-def revisions_without_downgrade(plugin: Plugin, current: str) -> list[str]:
-    """The plugin's revisions after `current` that cannot be taken back. Raises what alembic does."""
-    if plugin.tables is None or plugin.migrations is None:
-        return []
-    _, branch = branches([plugin])
-    scripts = ScriptDirectory.from_config(branch.config(None)).iterate_revisions("heads", current)
-    return [script.revision for script in scripts if not hasattr(script.module, "downgrade")]
+def can_take_upgrades_back(subject: Subject) -> Iterator[str]:
+    """Each revision after the first has a downgrade."""
+    for script in _revisions_after(subject.plugin, "base"):
+        if script.down_revision is not None and not hasattr(script.module, "downgrade"):
+            yield (
+                f"its revision {script.revision} has no downgrade: where an upgrade fails after it, "
+                "the tables stay as it has changed them"
+            )
+
+
+def goes_on_from(plugin: Plugin, current: str) -> None:
+    """Raises what alembic does where the plugin's newest revision does not come after `current`."""
+    list(_revisions_after(plugin, current))
+
+
+def _revisions_after(plugin: Plugin, current: str) -> Iterator[Script]:
+    if plugin.tables is not None and plugin.migrations is not None:
+        _, branch = branches([plugin])
+        yield from ScriptDirectory.from_config(branch.config(None)).iterate_revisions("heads", current)
 
 
 async def _migrate(

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from skyhook.conformance.console import Console
+
 START_S = 120
 STOP_S = 60
 
@@ -92,6 +94,10 @@ class PluginServer:
                 return json.load(answer)  # type: ignore[no-any-return]
         except urllib.error.HTTPError as error:
             return json.load(error)  # type: ignore[no-any-return]
+
+    def console(self) -> Console:
+        """The console, with the first user logged in, who may do everything."""
+        return Console(self.address, (self._data / "first-password").read_text().strip())
 
     def log(self) -> str:
         """What the server has printed."""

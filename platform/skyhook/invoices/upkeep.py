@@ -33,26 +33,18 @@ AT_ONCE = 100
 _log = logging.getLogger(__name__)
 
 
-class Upkeep:
+class Upkeep(Rounds):
     """The rounds of this process."""
 
     def __init__(
         self, database: Database, plugins: PluginHost, seller: Party, clock: Callable[[], datetime]
     ) -> None:
+        super().__init__(POLL_S, _log, "documents cannot be issued now")
         self._database = database
         self._plugins = plugins
         self._seller = seller
         self._clock = clock
-        self._rounds = Rounds(self._look, POLL_S, _log, "documents cannot be issued now")
         self._months_at = clock()
-
-    async def start(self) -> None:
-        """Looks every few seconds from here on."""
-        await self._rounds.start()
-
-    async def close(self) -> None:
-        """Looks no more; what is half done is rolled back, and done by the next process."""
-        await self._rounds.close()
 
     async def round(self) -> list[BillingDocument]:
         """Issues what is due of payments, and every few minutes of months; what that was."""
@@ -136,7 +128,8 @@ class Upkeep:
                 update(InvoicedUntil).where(InvoicedUntil.month < month).values(month=month)
             )
 
-    async def _look(self) -> float:
+    async def look(self) -> float:
+        """A round."""
         await self.round()
         return POLL_S
 

@@ -20,6 +20,7 @@ from skyhook.compute.backend import Compute, Detached
 from skyhook.compute.expenses import Expenses
 from skyhook.database import Database
 from skyhook.errors import InvalidInput, SkyhookError
+from skyhook.function import spec_of
 from skyhook.jobs.detached import DetachedCalls
 from skyhook.operations.asks import Asks
 from skyhook.operations.caller import Caller
@@ -170,8 +171,11 @@ class JobRun:
         await self._reporter.report(self.job_id, *at, preview, self.quantities)
 
     async def compute(self, method: Callable[[F, A], R], argument: A) -> R:
-        """Calls a function's method on the configured backend."""
-        if self._detached is None:
+        """Calls a function's method on the configured backend.
+
+        A call outlives this process where the backend can do that, unless the function is isolated.
+        """
+        if self._detached is None or spec_of(method).isolated:
             return await self._compute.call(method, argument, expenses=self.expenses)
         async with aclosing(self._detached.run(method, argument, self.expenses)) as results:
             return cast(R, await anext(results))
@@ -182,7 +186,7 @@ class JobRun:
         What is `skyhook.function.Transient` comes while the method runs, and may be left out. On a backend
         whose calls outlive this process, the rest comes at the call's end.
         """
-        if self._detached is None:
+        if self._detached is None or spec_of(method).isolated:
             return self._compute.stream(method, argument, expenses=self.expenses)
         return self._detached.run(method, argument, self.expenses)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
+from email.utils import formatdate, parseaddr
 from html import escape
+from uuid import UUID
 
 _PAGE = (
     '<!doctype html><html lang="en"><body style="font-family: sans-serif; line-height: 1.5">'
@@ -25,12 +26,12 @@ class Letter:
     """What the link does, such as "Choose a new password"."""
     link: str = ""
 
-    def message(self, sender: str) -> EmailMessage:
-        """The letter as it is sent."""
-        message = EmailMessage()
+    def message(self, sender: str, id: UUID) -> EmailMessage:
+        """The letter as it is sent, with this in its Message-ID."""
+        message, domain = EmailMessage(), parseaddr(sender)[1].rpartition("@")[2]
         message["From"], message["To"] = sender, self.to
         message["Subject"] = " ".join(self.subject.split())
-        message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=sender.rpartition("@")[2])
+        message["Date"], message["Message-ID"] = formatdate(), f"<{id}@{domain}>"
         message["Auto-Submitted"] = "auto-generated"
         first, *rest = self.paragraphs
         link = [f"{self.action}:\n{self.link}"] if self.link else []

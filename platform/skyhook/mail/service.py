@@ -6,17 +6,20 @@ import asyncio
 import logging
 import smtplib
 import ssl
+from email.message import EmailMessage
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 from skyhook.clock import new_id
 from skyhook.configuration import write_private
-from skyhook.mail.errors import MailFailed
+from skyhook.mail.errors import MailFailed, MailRefused
 from skyhook.mail.message import Letter
 
 PATIENCE_S = 15
 PORTS = {"smtp": 25, "starttls": 587, "smtps": 465}
 FAILED = "The mail could not be sent. Try again in a few minutes; if it goes on, tell an operator."
+REFUSED = "The mail server takes no mail for this address. Check how it is written, or use another one."
 
 _log = logging.getLogger(__name__)
 
@@ -35,14 +38,15 @@ class Mail:
         if self._smtp_url is not None:
             await self._try(None)
 
-    async def send(self, letter: Letter) -> None:
-        """Sends a letter. Raises MailFailed."""
+    async def send(self, letter: Letter, id: UUID | None = None) -> None:
+        """Sends a letter; one that is sent again has the same id. Raises MailFailed, or MailRefused."""
+        message = letter.message(self._sender, id or new_id())
         if self._smtp_url is None:
-            path = self._folder / f"{new_id()}.eml"
-            await asyncio.to_thread(self._write, path, letter)
+            path = self._folder / f"{id or new_id()}.eml"
+            await asyncio.to_thread(self._write, path, message)
             _log.info("Mail to %s: %s %s (%s)", letter.to, letter.subject, letter.link, path)
             return
-        await self._try(letter)
+        await self._try(message)
 
     def send_later(self, letter: Letter) -> None:
         """Sends a letter after this returns, so that nobody can tell by the time whether one is sent."""
@@ -60,18 +64,23 @@ class Mail:
         except MailFailed:
             return  # logged where it failed
 
-    def _write(self, path: Path, letter: Letter) -> None:
+    def _write(self, path: Path, message: EmailMessage) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_private(path, letter.message(self._sender).as_string())
+        write_private(path, message.as_string())
 
-    async def _try(self, letter: Letter | None) -> None:
+    async def _try(self, message: EmailMessage | None) -> None:
         try:
-            await asyncio.to_thread(self._speak, letter)
+            await asyncio.to_thread(self._speak, message)
+        except smtplib.SMTPRecipientsRefused as error:
+            _log.error("Mail refused: %s", error)
+            if all(code >= 500 for code, _ in error.recipients.values()):
+                raise MailRefused(REFUSED) from error
+            raise MailFailed(FAILED) from error
         except (OSError, smtplib.SMTPException) as error:
             _log.error("Mail failed: %s: %s", type(error).__name__, error)
             raise MailFailed(FAILED) from error
 
-    def _speak(self, letter: Letter | None) -> None:
+    def _speak(self, message: EmailMessage | None) -> None:
         url = urlsplit(self._smtp_url or "")
         host, port = url.hostname or "", url.port or PORTS[url.scheme]
         context = ssl.create_default_context()
@@ -84,5 +93,5 @@ class Mail:
                 server.starttls(context=context)
             if url.username:
                 server.login(unquote(url.username), unquote(url.password or ""))
-            if letter is not None:
-                server.send_message(letter.message(self._sender))
+            if message is not None:
+                server.send_message(message)

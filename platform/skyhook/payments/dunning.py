@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from enum import Enum
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from skyhook.accounts.models import Organization
 from skyhook.accounts.service import emails_for_billing
-from skyhook.database import Database
-from skyhook.mail import message
-from skyhook.mail.service import Mail
+from skyhook.mail.message import Letter
 from skyhook.payments.plan_models import Plan, Subscription
 
 
-class Letter(Enum):
+class Subject(Enum):
     """What a mail is about."""
 
     NOT_PAID = "not paid"
     ENDED = "ended"
 
 
-async def tell(database: Database, mail: Mail, address: str, row: Subscription, letter: Letter) -> None:
-    """Writes to those who look after the money, once for each unpaid invoice and at the end."""
-    async with database.read() as session:
-        organization = await session.get_one(Organization, row.organization_id)
-        plan = await session.get(Plan, row.next_plan or row.plan or "")
-        emails = await emails_for_billing(session, organization.id)
+async def letters(session: AsyncSession, address: str, row: Subscription, about: Subject) -> list[Letter]:
+    """To those who look after the money, once for each unpaid invoice and at the end."""
+    organization = await session.get_one(Organization, row.organization_id)
+    plan = await session.get(Plan, row.next_plan or row.plan or "")
+    emails = await emails_for_billing(session, organization.id)
     title = plan.title if plan is not None else "plan"
-    if letter is Letter.NOT_PAID:
+    if about is Subject.NOT_PAID:
         subject = f"The plan of {organization.name} could not be renewed"
         paragraphs = [
             f"Stripe tried to charge the saved card for another month of {title} and could not.",
@@ -41,5 +40,4 @@ async def tell(database: Database, mail: Mail, address: str, row: Subscription, 
             "Credit that is left stays until it expires. You can choose a plan again at any time.",
         ]
     page = f"{address}/console/o/{organization.slug}/billing/plan"
-    for email in emails:
-        mail.send_later(message.Letter(email, subject, paragraphs, "Open the plan's page", page))
+    return [Letter(email, subject, paragraphs, "Open the plan's page", page) for email in emails]

@@ -27,7 +27,7 @@ SWEEP_EVERY = timedelta(hours=1)
 _log = logging.getLogger(__name__)
 
 
-class Inbox:
+class Inbox(Rounds):
     """The events of all server processes; each process applies what no other one does."""
 
     def __init__(
@@ -36,20 +36,12 @@ class Inbox:
         clock: Callable[[], datetime],
         follow: Callable[[str], Awaitable[None]],
     ) -> None:
+        super().__init__(POLL_S, _log, "Stripe's events cannot be applied now")
         self._database = database
         self._clock = clock
         self._follow = follow
         """Makes what belongs to a customer of Stripe's what it is there."""
-        self._rounds = Rounds(self._look, POLL_S, _log, "Stripe's events cannot be applied now")
         self._sweep_at = clock()
-
-    async def start(self) -> None:
-        """Applies what is due from here on."""
-        await self._rounds.start()
-
-    async def close(self) -> None:
-        """Applies nothing more; what is left is applied by the next process."""
-        await self._rounds.close()
 
     async def receive(self, body: bytes) -> None:
         """Writes an event down; durable when this returns. Raises InvalidInput for what is no event."""
@@ -65,7 +57,7 @@ class Inbox:
         }  # fmt: skip
         async with self._database.write() as session:
             await session.execute(insert_if_absent(session, StripeEvent).values(values))
-        self._rounds.wake()
+        self.wake()
 
     async def replay(self, identifier: str | None = None) -> int:
         """Applies an event again, or all that were given up; how many. Raises NotFound."""
@@ -80,7 +72,7 @@ class Inbox:
             count = len(rows.all())
         if identifier is not None and not count:
             raise NotFound(f"There is no event {identifier}.")
-        self._rounds.wake()
+        self.wake()
         return count
 
     async def apply_due(self) -> int:
@@ -135,7 +127,8 @@ class Inbox:
             if event.attempts >= TRIES:
                 event.state = EventState.FAILED
 
-    async def _look(self) -> float:
+    async def look(self) -> float:
+        """A round."""
         more = await self.apply_due()
         await self._sweep()
         return POLL_S if more < AT_ONCE else 0.0

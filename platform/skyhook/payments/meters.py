@@ -40,22 +40,14 @@ AT_ONCE = 500
 _log = logging.getLogger(__name__)
 
 
-class UsageReports:
+class UsageReports(Rounds):
     """The rounds of this process; each is safe beside those of others."""
 
     def __init__(self, database: Database, gateway: Gateway, clock: Callable[[], datetime]) -> None:
+        super().__init__(EVERY_S, _log, "usage cannot be reported now")
         self._database = database
         self._gateway = gateway
         self._clock = clock
-        self._rounds = Rounds(self._look, EVERY_S, _log, "usage cannot be reported now")
-
-    async def start(self) -> None:
-        """Reports from here on what is used from this hour on."""
-        await self._rounds.start()
-
-    async def close(self) -> None:
-        """Reports no more; the next process goes on."""
-        await self._rounds.close()
 
     async def round(self) -> None:
         """Writes down what is to be reported, and sends what is not known to have arrived."""
@@ -118,7 +110,8 @@ class UsageReports:
             await session.execute(insert_if_absent(session, StripeCustomer).values(values))
             return (await session.get_one(StripeCustomer, organization_id)).stripe_id
 
-    async def _look(self) -> float:
+    async def look(self) -> float:
+        """A round."""
         await self.round()
         return EVERY_S
 

@@ -172,6 +172,8 @@ class AutoTopUp(Base):
     """US cents in a calendar month in UTC."""
     paused: Mapped[str | None] = mapped_column(String(300))
     """Why it stopped by itself, in words for the customer; None while it works."""
+    is_told: Mapped[bool] = mapped_column(default=True)
+    """False until those who look after the money are written to that it stopped."""
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
 
 

@@ -86,7 +86,7 @@ async def apply_failed(session: AsyncSession, payment_id: UUID, why: str) -> Pay
     payment.state, payment.failure, payment.ended_at = PaymentState.FAILED, why[:300], now()
     setting = await session.get(AutoTopUp, payment.organization_id, with_for_update=True)
     if setting is not None:
-        setting.paused = why[:300]
+        setting.paused, setting.is_told = why[:300], False
     return payment
 
 

@@ -19,7 +19,7 @@ from skyhook.billing.terms import set_discount
 from skyhook.clock import now
 from skyhook.database import Database
 from skyhook.ledger.service import insert_if_absent
-from skyhook.mail.service import Mail
+from skyhook.mail.post import Post
 from skyhook.payments import dunning
 from skyhook.payments.errors import PaymentProviderUnavailable
 from skyhook.payments.funds import NANO_PER_CENT
@@ -39,31 +39,23 @@ LOOKED_AFTER = timedelta(hours=1)
 _log = logging.getLogger(__name__)
 
 
-class Renewals:
+class Renewals(Rounds):
     """The rounds of this process; each step is safe beside those of others."""
 
     def __init__(
         self,
         database: Database,
         gateway: PlanGateway,
-        mail: Mail,
+        post: Post,
         address: str,
         clock: Callable[[], datetime],
     ) -> None:
+        super().__init__(POLL_S, _log, "subscriptions cannot be looked after now")
         self._database = database
         self._gateway = gateway
-        self._mail = mail
+        self._post = post
         self._address = address
         self._clock = clock
-        self._rounds = Rounds(self._look, POLL_S, _log, "subscriptions cannot be looked after now")
-
-    async def start(self) -> None:
-        """Looks every half minute from here on."""
-        await self._rounds.start()
-
-    async def close(self) -> None:
-        """Looks no more."""
-        await self._rounds.close()
 
     async def follow_customer(self, customer: str) -> None:
         """As `follow`, for whom Stripe names so; a customer that is not ours is left alone."""
@@ -100,13 +92,13 @@ class Renewals:
             plans = {one.name: one for one in await session.scalars(select(Plan))}
             for invoice in reversed(seen.invoices):
                 await _record(session, organization_id, invoice, intents, prices, plans)
-            letter = None
             if look > row.seen:
                 row.seen = look
-                letter = _apply(row, seen, prices)
+                subject = _apply(row, seen, prices)
                 await self._set_discount(session, row, plans)
-        if letter is not None:
-            await dunning.tell(self._database, self._mail, self._address, row, letter)
+                if subject is not None:
+                    self._post.add(session, await dunning.letters(session, self._address, row, subject))
+        self._post.wake()
 
     async def round(self) -> None:
         """Ends discounts whose grace is over, and looks where an event is missing."""
@@ -148,7 +140,8 @@ class Renewals:
             await set_discount(session, row.organization_id, discount)
             row.discount = discount
 
-    async def _look(self) -> float:
+    async def look(self) -> float:
+        """A round."""
         await self.round()
         return POLL_S
 
@@ -199,7 +192,7 @@ async def _record(
         )  # fmt: skip
 
 
-def _apply(row: Subscription, seen: Seen, prices: Mapping[str, PlanPrice]) -> dunning.Letter | None:
+def _apply(row: Subscription, seen: Seen, prices: Mapping[str, PlanPrice]) -> dunning.Subject | None:
     """Writes what was seen into the row; what its owners are to be told."""
     ours = [one for one in seen.subscriptions if one.price in prices]
     chosen = max(ours, key=lambda one: (one.state in LIVE, one.created), default=None)
@@ -219,10 +212,10 @@ def _apply(row: Subscription, seen: Seen, prices: Mapping[str, PlanPrice]) -> du
         row.session = None
     if row.state in LATE and chosen.unpaid_invoice not in {None, row.told}:
         row.told = chosen.unpaid_invoice
-        return dunning.Letter.NOT_PAID
+        return dunning.Subject.NOT_PAID
     if row.state == SubscriptionState.CANCELED and chosen.was_not_paid and row.told != chosen.id:
         row.told = chosen.id
-        return dunning.Letter.ENDED
+        return dunning.Subject.ENDED
     return None
 
 

@@ -16,7 +16,7 @@ from skyhook.configuration import Configuration
 from skyhook.database import Database
 from skyhook.errors import InvalidInput, NotFound
 from skyhook.ledger.service import insert_if_absent
-from skyhook.mail.service import Mail
+from skyhook.mail.post import Post
 from skyhook.operations.caller import Caller
 from skyhook.payments import payments
 from skyhook.payments.errors import RefundExceeds
@@ -41,7 +41,7 @@ class Payments:
         self,
         database: Database,
         configuration: Configuration,
-        mail: Mail,
+        post: Post,
         *,
         clock: Callable[[], datetime] = clocks.now,
     ) -> None:
@@ -54,11 +54,11 @@ class Payments:
             configuration.stripe_url,
             with_tax=configuration.stripe_tax,
         )
-        self.renewals = Renewals(database, self.gateway, mail, self._address, clock)
+        self.renewals = Renewals(database, self.gateway, post, self._address, clock)
         self.inbox = Inbox(database, clock, self.renewals.follow_customer)
         self.usage_reports = UsageReports(database, self.gateway, clock)
         self._reports_usage = configuration.stripe_meters
-        self.topping_up = ToppingUp(database, self.gateway, mail, self._address, clock)
+        self.topping_up = ToppingUp(database, self.gateway, post, self._address, clock)
 
     @property
     def are_taken(self) -> bool:

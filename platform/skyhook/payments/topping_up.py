@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -18,7 +18,7 @@ from skyhook.clock import new_id
 from skyhook.database import Database
 from skyhook.ledger.models import LedgerAccount
 from skyhook.mail.message import Letter
-from skyhook.mail.service import Mail
+from skyhook.mail.post import Post
 from skyhook.payments import payments
 from skyhook.payments.errors import CardDeclined, NoSavedCard, PaymentProviderUnavailable
 from skyhook.payments.funds import NANO_PER_CENT, collect, organizations_owing
@@ -49,30 +49,18 @@ _IS_LOW = func.coalesce(_BALANCE, 0) < AutoTopUp.threshold * NANO_PER_CENT
 _log = logging.getLogger(__name__)
 
 
-class ToppingUp:
+class ToppingUp(Rounds):
     """The rounds of this process; each step is safe beside those of others."""
 
     def __init__(
-        self, database: Database, gateway: Gateway, mail: Mail, address: str, clock: Callable[[], datetime]
+        self, database: Database, gateway: Gateway, post: Post, address: str, clock: Callable[[], datetime]
     ) -> None:
+        super().__init__(POLL_S, _log, "credit cannot be topped up now")
         self._database = database
         self._gateway = gateway
-        self._mail = mail
+        self._post = post
         self._address = address
         self._clock = clock
-        self._rounds = Rounds(self._look, POLL_S, _log, "credit cannot be topped up now")
-
-    async def start(self) -> None:
-        """Looks every few seconds from here on."""
-        await self._rounds.start()
-
-    async def close(self) -> None:
-        """Looks no more."""
-        await self._rounds.close()
-
-    def wake(self) -> None:
-        """Looks at once."""
-        self._rounds.wake()
 
     async def round(self) -> None:
         """Does all that is due."""
@@ -83,6 +71,8 @@ class ToppingUp:
         for payment in await self._left_open():
             with suppress(PaymentProviderUnavailable):  # logged where it failed; asked again
                 await (self._go_on if payment.kind == PaymentKind.AUTOMATIC else self.refresh)(payment)
+        for organization_id in await self._stopped():
+            await self._tell(organization_id)
         async with self._database.read() as session:
             owing = await organizations_owing(session)
         for organization_id in owing:
@@ -184,7 +174,6 @@ class ToppingUp:
         except (CardDeclined, NoSavedCard) as error:
             async with self._database.write() as session:
                 await payments.apply_failed(session, payment.id, error.message)
-            await self._tell(payment, error.message)
             return
         async with self._database.write() as session:
             await payments.apply_paid(session, payment.id, intent)
@@ -220,26 +209,35 @@ class ToppingUp:
         async with self._database.read() as session:
             return list(await session.scalars(query))
 
-    async def _tell(self, payment: Payment, why: str) -> None:
-        """Writes to those who look after the money."""
+    async def _stopped(self) -> Sequence[UUID]:
+        """The organizations whose automatic payments have stopped without anybody having been told."""
+        query = select(AutoTopUp.organization_id).where(AutoTopUp.paused.is_not(None), ~AutoTopUp.is_told)
         async with self._database.read() as session:
-            organization = await session.get_one(Organization, payment.organization_id)
-            emails = await emails_for_billing(session, organization.id)
-        for email in emails:
-            self._mail.send_later(
-                Letter(
-                    email,
-                    f"The card of {organization.name} was not charged",
-                    [
-                        f"Skyhook tried to buy credit for ${payment.amount / 100:.2f} and could not. {why}",
-                        "Calls are refused once the credit is used up. No more is tried until you turn "
-                        "automatic payments on again.",
-                    ],
-                    "Open billing",
-                    f"{self._address}/console/o/{organization.slug}/billing/payments",
-                )
-            )
+            return (await session.scalars(query)).all()
 
-    async def _look(self) -> float:
+    async def _tell(self, organization_id: UUID) -> None:
+        """Writes to those who look after the money, once for each time that it stopped."""
+        async with self._database.write() as session:
+            setting = await session.get(AutoTopUp, organization_id, with_for_update=True)
+            if setting is None or setting.paused is None or setting.is_told:
+                return
+            setting.is_told = True
+            organization = await session.get_one(Organization, organization_id)
+            subject = f"The card of {organization.name} was not charged"
+            paragraphs = [
+                f"Skyhook tried to buy credit for ${setting.amount / 100:.2f}, but could not. "
+                f"{setting.paused}",
+                "Calls are refused once the credit is used up. No more is tried until you turn "
+                "automatic payments on again.",
+            ]
+            page = f"{self._address}/console/o/{organization.slug}/billing/payments"
+            emails = await emails_for_billing(session, organization_id)
+            self._post.add(
+                session, (Letter(email, subject, paragraphs, "Open billing", page) for email in emails)
+            )
+        self._post.wake()
+
+    async def look(self) -> float:
+        """A round."""
         await self.round()
         return POLL_S

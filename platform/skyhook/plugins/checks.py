@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import keyword
 import re
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ NAME = re.compile(r"[a-z][a-z0-9]{1,29}")
 PATH = re.compile(r"(/[a-z0-9][a-z0-9._-]*)+")
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 COMMANDS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+TEMPLATE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:\w[\w-]*(\.\w+)*(/\w[\w-]*(\.\w+)*)*")
 RESERVED = frozenset(
     {
         "account",
@@ -81,6 +83,7 @@ def check(plugin: Plugin) -> None:
     settings_of(plugin)
     _check_operations(plugin)
     _check_playground(plugin)
+    _check_pages(plugin)
     _check_routes(plugin)
     for meter in plugin.meters:
         if meter.price < 0:
@@ -176,3 +179,29 @@ def _check_playground(plugin: Plugin) -> None:
         if not example.title or not example.description:
             raise PluginBroken(plugin.name, f"its example {example.slug} needs a title and a description")
     _require_prefix(plugin, "example", (example.slug for example in plugin.playground), "")
+
+
+def _check_pages(plugin: Plugin) -> None:
+    _require_prefix(plugin, "page", (page.slug for page in plugin.pages), "")
+    for page in plugin.pages:
+        _require_prefix(plugin, f"form of the page {page.slug}", (form.name for form in page.forms), "")
+        if not page.title:
+            raise PluginBroken(plugin.name, f"its page {page.slug} needs a title")
+        if not TEMPLATE.fullmatch(page.template):
+            reason = f"the template of its page {page.slug} is not written as package:path: {page.template!r}"
+            raise PluginBroken(plugin.name, reason)
+        _check_part(plugin, f"its page {page.slug}", page.slug, page.scope, page.show)
+        for form in page.forms:
+            what = f"the form {form.name} of its page {page.slug}"
+            _check_part(plugin, what, form.name, form.scope, form.run)
+
+
+def _check_part(plugin: Plugin, what: str, name: str, scope: str, work: object) -> None:
+    if not SLUG.fullmatch(name):
+        reason = f"{what} must be named by lower-case words with hyphens between them"
+        raise PluginBroken(plugin.name, reason)
+    if scope not in {one.name for one in plugin.scopes}:
+        reason = f"{what} asks for the scope {scope!r}, which it doesn't declare"
+        raise PluginBroken(plugin.name, reason)
+    if not inspect.iscoroutinefunction(work):
+        raise PluginBroken(plugin.name, f"{what} needs an async function, not {work!r}")

@@ -64,6 +64,9 @@ class PluginFunction:
     gpu: str | None = strawberry.field(
         description="The GPU that it asks for, or those of which it does; not used on the local machine."
     )
+    isolated: bool = strawberry.field(
+        description="Whether it runs what strangers wrote: on Modal each call on a machine of its own."
+    )
 
 
 @strawberry.type(description="A model that ships with a plugin.")
@@ -93,6 +96,7 @@ class Plugin:
 
     name: str = strawberry.field(description="What its fields, scopes, meters and tables begin with.")
     title: str = strawberry.field(description="For people.")
+    description: str = strawberry.field(description="What it is for; empty where it does not say.")
     version: str = strawberry.field(description="Empty for a broken one.")
     state: PluginState = strawberry.field(description="Whether it can be used.")
     reason: str | None = strawberry.field(description="Why it is broken.")
@@ -165,6 +169,7 @@ def _loaded(info: Info, plugin: manifest.Plugin, disabled: frozenset[str]) -> Pl
     return Plugin(
         name=plugin.name,
         title=plugin.title,
+        description=plugin.description,
         version=plugin.version,
         state=PluginState.LOADED,
         reason=None,
@@ -195,6 +200,7 @@ def _loaded(info: Info, plugin: manifest.Plugin, disabled: frozenset[str]) -> Pl
                 timeout_seconds=spec.timeout_s,
                 concurrency=spec.concurrency,
                 gpu=" or ".join(spec.gpus) or None,
+                isolated=spec.isolated,
             )
             for spec in specs
         ],
@@ -219,6 +225,7 @@ def _broken(name: str, reason: str) -> Plugin:
     return Plugin(
         name=name,
         title=name,
+        description="",
         version="",
         state=PluginState.BROKEN,
         reason=reason,

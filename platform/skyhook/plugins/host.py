@@ -14,6 +14,8 @@ from skyhook.plugins.manifest import Meter, Operation, Plugin, Scope
 from skyhook.plugins.settings import from_environment
 
 if TYPE_CHECKING:
+    import strawberry
+
     from skyhook.graphql.examples import ReadExample
 
 GROUP = "skyhook.plugins"
@@ -40,6 +42,8 @@ class PluginHost:
     """Every operation by its name, with the plugin that brings it."""
     examples: dict[str, Sequence[ReadExample]] = field(init=False, default_factory=dict)
     """What the plugins offer to be tried, by their names: read when the schema is composed."""
+    schema: strawberry.Schema | None = field(init=False, default=None)
+    """That of the core and the loaded plugins, once it is composed."""
 
     def __post_init__(self) -> None:
         for plugin in self.loaded:
@@ -68,6 +72,7 @@ class PluginHost:
             if plugin.name == name:
                 self.broken.append(_broken(name, reason, plugin))
         self.loaded = [plugin for plugin in self.loaded if plugin.name != name]
+        self.schema = None
         for operation, (plugin, _) in list(self.operations.items()):
             if plugin.name == name:
                 del self.operations[operation]

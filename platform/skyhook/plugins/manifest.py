@@ -10,6 +10,7 @@ from sqlalchemy import MetaData
 
 if TYPE_CHECKING:
     from skyhook.function import TrainingEvent, TrainingRequest
+    from skyhook.graphql.context import Context
     from skyhook.jobs.run import JobRun
     from skyhook.operations.asks import Ask
     from skyhook.plugins.websocket import WebSocket
@@ -176,6 +177,47 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsoleForm:
+    """A form of a console page. The console checks its token and its scope before `run` sees it."""
+
+    name: str
+    """Lower-case words with hyphens between them: what `console.form` in the template calls it."""
+    scope: str
+    """What the visitor's role needs to send it; to whom lacks it, it is not shown."""
+    run: Callable[[Context, Mapping[str, str]], Awaitable[Mapping[str, Any] | None]]
+    """Does what was asked with the form's fields; of a name that is there several times the last.
+
+    The values that it gives back are shown by the page, beside those of `show`. None sends the browser to the
+    page anew, so that to load it again sends nothing again: right for what changes something. A SkyhookError
+    is told on the page with all that was typed, at the field that it names.
+    """
+    done: str = ""
+    """A sentence that the page says where `run` gave None, such as `The text is kept.`"""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsolePage:
+    """A page of its own that a plugin has in the console, below the console's page about the plugin."""
+
+    slug: str
+    """Its part of the address, `/console/o/<organization>/plugins/<plugin>/pages/<slug>`: lower-case words
+    with hyphens between them."""
+    title: str
+    """Its heading, and what menus call it."""
+    template: str
+    """`package:path` of a Jinja template: what stands below the heading."""
+    scope: str
+    """What the visitor's role needs to see it; menus leave it out for whoever lacks it."""
+    show: Callable[[Context, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
+    """Gives the template's values, from who looks (`context.caller`) and the query of the address; of a name
+    that is there several times the last. The name `done` is the console's.
+
+    A SkyhookError is shown in the place of the page; anything else as an error with a reference.
+    """
+    forms: tuple[ConsoleForm, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Plugin:
     """A product. Building it does no I/O and runs none of the product's code."""
 
@@ -183,6 +225,8 @@ class Plugin:
     """Lower-case; the prefix of its fields, scopes, meters and tables."""
     version: str
     title: str
+    description: str = ""
+    """One sentence that says what it is for, shown beside the title."""
     api: int = API
     query: type | None = None
     mutation: type | None = None
@@ -196,8 +240,8 @@ class Plugin:
     engines: tuple[Engine, ...] = ()
     routes: tuple[WebSocketRoute, ...] = ()
     network: tuple[str, ...] = ()
-    """The hosts that it connects to, shown before it is installed; nothing holds it to them, since its code
-    runs inside the server."""
+    """The hosts that it connects to, shown before it is installed as its own word. Nothing holds it to them:
+    its code runs inside the server, and Modal cuts functions off from all hosts or none."""
     settings: type | None = None
     """A frozen msgspec Struct whose fields have types, defaults and descriptions: what can be set in it."""
     tables: MetaData | None = None
@@ -205,6 +249,8 @@ class Plugin:
     """`package:folder` of its alembic revisions."""
     playground: tuple[Example, ...] = ()
     """What can be tried in the console, the first thing first."""
+    pages: tuple[ConsolePage, ...] = ()
+    """Its own pages in the console, in the order of their menu."""
     commands: str | None = None
     """`package.module:group` of a click group: `skyhook <plugin> ...`, imported when it is called."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook.accounts import audit
+from skyhook.accounts.models import Organization
 from skyhook.clock import now
 from skyhook.database import Database
 from skyhook.errors import NotFound
@@ -34,6 +35,18 @@ class Switches:
         """The plugins that the organization has switched off."""
         async with self._database.read() as session:
             return (await disabled_plugins(session, [organization_id]))[organization_id]
+
+    async def off_for(self, plugin: str, at_most: int) -> Sequence[str]:
+        """The organizations that have switched the plugin off, by their slugs."""
+        query = (
+            select(Organization.slug)
+            .join(DisabledPlugin, DisabledPlugin.organization_id == Organization.id)
+            .where(DisabledPlugin.plugin == plugin)
+            .order_by(Organization.slug)
+            .limit(at_most)
+        )
+        async with self._database.read() as session:
+            return (await session.scalars(query)).all()
 
     async def disable(self, caller: Caller, plugin: str) -> None:
         """Switches a plugin off; a second time changes nothing. Raises NotFound."""

@@ -40,7 +40,7 @@ class Server(uvicorn.Server):
             )
         )
         self._sockets = [one.dup() for one in sockets]
-        self._is_draining = False
+        self._draining = services.draining
         self.listening = asyncio.Event()
         self.is_stopped = False
         """Whether a signal has ended it; else it was drained."""
@@ -51,18 +51,20 @@ class Server(uvicorn.Server):
 
     def drain(self) -> None:
         """Takes no new connection, tells clients to close theirs, and ends once they have."""
-        self._is_draining = self.should_exit = True
+        self._draining.set()
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         # What is there now stays as long as the process: no collection has to look through it again.
+        gc.enable()
         gc.collect()
         gc.freeze()
         gc.set_threshold(GARBAGE_OBJECTS, 20, 10)
         self.listening.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._is_draining:
+        if self._draining.is_set():
             for server in self.servers:
                 server.close()
             # In place, since requests that run have this very list. To a connection that is closed while it

@@ -6,6 +6,7 @@ It says over its channel when it could serve and when it listens, and is told th
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import socket
@@ -63,6 +64,7 @@ async def _serve(sockets: list[socket.socket], channel: socket.socket) -> None:
 
 def main() -> None:
     """Serves with what the first argument names: the descriptors of sockets, channel and lifeline."""
+    gc.disable()  # until it listens: what is imported and built before that stays
     places = json.loads(sys.argv[1])
     die_with_server(places["lifeline"])
     channel = socket.socket(fileno=places["channel"])

@@ -10,11 +10,13 @@ from uuid import UUID
 
 import strawberry
 from sqlalchemy import Select, select
+from strawberry import Maybe
+from strawberry.relay import GlobalID
 
 from skyhook.errors import InvalidInput
 from skyhook.graphql.connections import Connection, Order, Page, paginate
 from skyhook.graphql.context import Info
-from skyhook.graphql.ids import ByUuid, node_id
+from skyhook.graphql.ids import ByUuid, node_id, node_uuid
 from skyhook.graphql.nodes import Node
 from skyhook.graphql.scalars import BigInt
 from skyhook.scopes import USAGE_READ
@@ -32,9 +34,39 @@ class UsageGroup(Enum):
     MEMBER = queries.Group.MEMBER
 
 
+@strawberry.input(description="Which calls are told of: those that have each of the values that are given.")
+class UsageFilter:
+    """Values of calls; those that are left out may be any."""
+
+    plugin: Maybe[str]
+    operation: Maybe[str]
+    model: Maybe[str | None] = strawberry.field(description="null: calls without a model.")
+    key_id: Maybe[GlobalID | None] = strawberry.field(
+        description="The id of a Key; null: calls without a key, such as the console's."
+    )
+    member_id: Maybe[GlobalID | None] = strawberry.field(
+        description="The id of a User; null: calls with no member behind them."
+    )
+
+    def values(self) -> dict[queries.Group, str | UUID | None]:
+        """What calls must have. Raises InvalidInput for the id of something else."""
+        given: dict[queries.Group, str | UUID | None] = {}
+        if self.plugin is not None:
+            given[queries.Group.PLUGIN] = self.plugin.value
+        if self.operation is not None:
+            given[queries.Group.OPERATION] = self.operation.value
+        if self.model is not None:
+            given[queries.Group.MODEL] = self.model.value
+        if self.key_id is not None:
+            given[queries.Group.KEY] = _uuid(self.key_id.value, "Key", "only.keyId")
+        if self.member_id is not None:
+            given[queries.Group.MEMBER] = _uuid(self.member_id.value, "User", "only.memberId")
+        return given
+
+
 @strawberry.type(description="How much of one meter was used.")
 class UsageQuantity:
-    """A meter's quantity, and its cost where it is known."""
+    """A meter's quantity."""
 
     meter: str
     quantity: BigInt = strawberry.field(description="In the meter's unit.")
@@ -101,7 +133,12 @@ class UsageEvent(ByUuid, Node):
 
 
 async def totals_of(
-    info: Info, organization_id: UUID, since: datetime, until: datetime, by: Sequence[UsageGroup]
+    info: Info,
+    organization_id: UUID,
+    since: datetime,
+    until: datetime,
+    by: Sequence[UsageGroup],
+    only: UsageFilter | None,
 ) -> list[UsageTotal]:
     """Totals of an organization. Raises InvalidInput for times without a zone or in the wrong order."""
     if since.tzinfo is None or until.tzinfo is None:
@@ -109,14 +146,17 @@ async def totals_of(
     if since >= until:
         raise InvalidInput("`since` must lie before `until`.", field="since")
     groups = [queries.Group(group.value) for group in dict.fromkeys(by)]
+    kept = only.values() if only else {}
     async with info.context.services.database.read() as session:
-        totals = await queries.totals(session, organization_id, since, until, groups)
+        totals = await queries.totals(session, organization_id, since, until, groups, kept)
     return [_total(total, groups) for total in totals]
 
 
-async def events_of(info: Info, organization_id: UUID, page: Page) -> Connection[UsageEvent]:
+async def events_of(
+    info: Info, organization_id: UUID, page: Page, only: UsageFilter | None
+) -> Connection[UsageEvent]:
     """A page of an organization's calls, newest first."""
-    query = select(models.UsageEvent).where(models.UsageEvent.organization_id == organization_id)
+    query = queries.events(organization_id, only.values() if only else {})
     order = Order(models.UsageEvent.id, models.UsageEvent.id, descending=True)
     async with info.context.services.database.read() as session:
         return await paginate(session, query, page, order, UsageEvent.of)
@@ -144,3 +184,7 @@ def _total(total: queries.Total, groups: Sequence[queries.Group]) -> UsageTotal:
 
 def _global_id(kind: str, value: object) -> strawberry.ID | None:
     return strawberry.ID(node_id(kind, value)) if isinstance(value, UUID) else None
+
+
+def _uuid(id: GlobalID | None, kind: str, field: str) -> UUID | None:
+    return None if id is None else node_uuid(id, kind, field)

@@ -148,11 +148,17 @@ async def metered(
     ]
 
 
+def events(organization_id: UUID, only: Mapping[Group, str | UUID | None] | None = None) -> Select[Any]:
+    """An organization's events in no order; `only` keeps those with these values, as for `totals`."""
+    kept = [getattr(UsageEvent, _NAMES[group]) == value for group, value in (only or {}).items()]
+    return select(UsageEvent).where(UsageEvent.organization_id == organization_id, *kept)
+
+
 async def latest(
     session: AsyncSession, organization_id: UUID, *, limit: int, before: UUID | None = None
 ) -> Sequence[UsageEvent]:
     """An organization's events, newest first; `before` is the id of the last one of the page before."""
-    query = select(UsageEvent).where(UsageEvent.organization_id == organization_id)
+    query = events(organization_id)
     if before is not None:
         query = query.where(UsageEvent.id < before)
     return (await session.scalars(query.order_by(UsageEvent.id.desc()).limit(limit))).all()

@@ -30,12 +30,13 @@ CLOSING_S = 5.0
 _log = logging.getLogger(__name__)
 
 
-class Dispatcher:
+class Dispatcher(Rounds):
     """The requests of this process."""
 
     def __init__(
         self, database: Database, sender: Sender, secrets: SecretStore, clock: Callable[[], datetime]
     ) -> None:
+        super().__init__(POLL_S, _log, "webhooks cannot be sent now")
         self._database = database
         self._sender = sender
         self._secrets = secrets
@@ -44,25 +45,16 @@ class Dispatcher:
         """The owner of this process's claims."""
         self._busy = Busy()
         self._sending: set[asyncio.Task[None]] = set()
-        self._rounds = Rounds(self._round, POLL_S, _log, "webhooks cannot be sent now")
         self._sweep_at = clock()
-
-    async def start(self) -> None:
-        """Sends what is due from here on."""
-        await self._rounds.start()
 
     async def close(self) -> None:
         """Begins nothing more, and waits a few seconds for what is being sent."""
-        await self._rounds.close()
+        await super().close()
         if self._sending:
             _, late = await asyncio.wait(self._sending, timeout=CLOSING_S)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-
-    def wake(self) -> None:
-        """Looks at once for what is due."""
-        self._rounds.wake()
 
     async def deliver_due(self) -> int:
         """Sends what is due now and may begin, to its end; how many that were."""
@@ -86,7 +78,7 @@ class Dispatcher:
         async with self._database.write() as session:
             return await record(session, claim, self.claimant, outcome, at)
 
-    async def _round(self) -> float:
+    async def look(self) -> float:
         """Begins what is due; for how many seconds there is nothing to do. A request that ends wakes us."""
         at = self._clock()
         await self._sweep(at)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from skyhook.accounts import audit
 from skyhook.operations.caller import Caller
+from skyhook.retries import next_attempt
 from skyhook.webhooks.claims import Claim
 from skyhook.webhooks.events import TEST
 from skyhook.webhooks.models import (
@@ -20,7 +21,7 @@ from skyhook.webhooks.models import (
     WebhookEvent,
     WebhookSecret,
 )
-from skyhook.webhooks.schedule import next_attempt, parse_retry_after
+from skyhook.webhooks.retry_after import parse_retry_after
 from skyhook.webhooks.sending import Outcome
 
 GIVE_UP_AFTER = timedelta(days=5)

@@ -36,6 +36,7 @@ plugin = Plugin(
     name="chat",
     version="0.1.0",
     title="Chat",
+    description="Answers and conversations of language models, as streams, with tools, or as JSON.",
     query=ChatQuery,
     mutation=ChatMutation,
     subscription=ChatSubscription,

@@ -24,6 +24,7 @@ plugin = Plugin(
     name="code",
     version="0.1.0",
     title="Code",
+    description="Runs programs in a sandbox, and completes code.",
     query=CodeQuery,
     mutation=CodeMutation,
     subscription=CodeSubscription,

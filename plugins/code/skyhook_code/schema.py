@@ -34,7 +34,8 @@ class CodeQuery:
     def code_languages(self, info: Info) -> list[CodeLanguageStatus]:
         """The languages."""
         info.context.caller.require(RUN)
-        return [CodeLanguageStatus.of(language) for language in LANGUAGES.values()]
+        is_here = info.context.services.configuration.compute == "local"
+        return [CodeLanguageStatus.of(language, is_here=is_here) for language in LANGUAGES.values()]
 
 
 @strawberry.type

@@ -55,13 +55,16 @@ class CodeLanguageStatus:
     package: str = strawberry.field(description="Debian's package that brings it.")
 
     @classmethod
-    def of(cls, language: Language) -> CodeLanguageStatus:
-        """The GraphQL form of a language."""
+    def of(cls, language: Language, *, is_here: bool) -> CodeLanguageStatus:
+        """The GraphQL form of a language; `is_here` where programs run on the server's machine.
+
+        Elsewhere they run in the function's image, which has them all.
+        """
         return cls(
             language=CodeLanguage(language.name),
             title=language.title,
             main=language.main,
-            available=language.found() is not None,
+            available=not is_here or language.found() is not None,
             package=language.package,
         )
 

@@ -4,7 +4,7 @@ from skyhook.plugin import Bar, JobSpec, Meter, Model, Operation, Plugin, Scope,
 from skyhook_functions.imagine.image_model import ImageModel
 from skyhook_functions.imagine.picture_tools import Pictures as PictureTools
 from skyhook_functions.imagine.video_model import VideoModel
-from skyhook_functions.training.imagine.function import ScenesTraining
+from skyhook_functions.training.imagine.function import FilmsTraining, ScenesTraining
 from skyhook_imagine.films import film
 from skyhook_imagine.meters import IMAGES, UPSCALES, VIDEO_SECONDS
 from skyhook_imagine.pictures import edit, generate, upscale
@@ -28,12 +28,26 @@ _GATE = (
     Bar("background, where it is said", 0.95),
     Bar("all right", 0.85),
 )
+_SCENES_VIDEO = Model(
+    name="skyhook-scenes-video",
+    title="Skyhook Scenes Video",
+    location="skyhook_functions:weights/skyhook-scenes-video",
+    tier="small",
+    description="Films plain coloured shapes that move; see its model card.",
+)
+_VIDEO_GATE = (
+    Bar("motion, from a caption", 0.85),
+    Bar("all right, from a caption", 0.65),
+    Bar("all right, from a first picture", 0.7),
+    Bar("all right, continued", 0.75),
+)
 _FILM = JobSpec(request=Film, result=Video, run=film)
 
 plugin = Plugin(
     name="imagine",
     version="0.1.0",
     title="Imagine",
+    description="Makes pictures and video from words, and changes, enlarges and continues them.",
     query=ImagineQuery,
     mutation=ImagineMutation,
     subscription=ImagineSubscription,
@@ -46,8 +60,11 @@ plugin = Plugin(
         Operation("imagineExtend", GENERATE, (VIDEO_SECONDS,), _FILM),
         Operation("imagineLive", GENERATE, (IMAGES,)),
     ),
-    functions=(ImageModel, VideoModel, PictureTools, ScenesTraining),
-    trainings=(Training(_SCENES, ScenesTraining.train, _GATE),),
+    functions=(ImageModel, VideoModel, PictureTools, ScenesTraining, FilmsTraining),
+    trainings=(
+        Training(_SCENES, ScenesTraining.train, _GATE),
+        Training(_SCENES_VIDEO, FilmsTraining.train, _VIDEO_GATE),
+    ),
     meters=(
         Meter(IMAGES, "Pictures", "picture", price=1_000_000),
         Meter(UPSCALES, "Pictures enlarged", "picture", price=500_000),
@@ -58,16 +75,7 @@ plugin = Plugin(
         Scope(READ, "See the models that make them"),
     ),
     settings=ImagineSettings,
-    models=(
-        _SCENES,
-        Model(
-            name="skyhook-scenes-video",
-            title="Skyhook Scenes Video",
-            location="skyhook_functions:weights/skyhook-scenes-video",
-            tier="small",
-            description="Films plain coloured shapes that move; see its model card.",
-        ),
-    ),
+    models=(_SCENES, _SCENES_VIDEO),
     tables=Base.metadata,
     migrations="skyhook_imagine:migrations",
     playground=PLAYGROUND,

@@ -15,6 +15,7 @@ plugin = Plugin(
     name="macrohard",
     version="0.1.0",
     title="Macrohard",
+    description="Agents that operate a browser to reach a goal, step by step, watched and approved.",
     query=MacrohardQuery,
     mutation=MacrohardMutation,
     subscription=MacrohardSubscription,

@@ -12,6 +12,7 @@ plugin = Plugin(
     name="money",
     version="0.1.0",
     title="Money",
+    description="Wallets that pay, hold, request and refund money, on a double-entry ledger.",
     query=MoneyQuery,
     mutation=MoneyMutation,
     subscription=MoneySubscription,

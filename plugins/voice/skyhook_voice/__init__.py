@@ -15,6 +15,7 @@ plugin = Plugin(
     name="voice",
     version="0.1.0",
     title="Voice",
+    description="Speaks texts, hears spoken commands, and holds conversations by voice.",
     query=VoiceQuery,
     mutation=VoiceMutation,
     subscription=VoiceSubscription,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from skyhook.function import CANDIDATE, Evaluated, Progress, TrainingRequest
+from skyhook.plugin import Bar
+from skyhook_functions.imagine.small.checkpoint import IMAGE_TYPE, VIDEO_TYPE, Defaults, load
+from skyhook_functions.training import scoring
 from skyhook_functions.training.chat import evaluate as chat_evaluate
 from skyhook_functions.training.chat import function as chat_function
 from skyhook_functions.training.chat import knowledge
@@ -20,8 +24,9 @@ from skyhook_functions.training.code import function as code_function
 from skyhook_functions.training.code import train as code_train
 from skyhook_functions.training.code.function import CodeTraining
 from skyhook_functions.training.imagine import function as scenes_function
-from skyhook_functions.training.imagine import train_reader
-from skyhook_functions.training.imagine.function import ScenesTraining
+from skyhook_functions.training.imagine import train_reader, train_video
+from skyhook_functions.training.imagine.function import FilmsTraining, ScenesTraining
+from skyhook_imagine import plugin as imagine
 
 TRAININGS = {
     "code": (CodeTraining, code_train, code_function, "PLACES", {"line", "next", "name", "block"}),
@@ -51,6 +56,43 @@ def test_pictures_are_trained_part_by_part_and_compared(
     names = {score.name for score in evaluated.scores}
     assert {"colours", "shapes", "all right"} <= names
     assert all(score.compared is not None for score in evaluated.scores)
+
+
+@pytest.mark.filterwarnings("ignore:Mismatch dtype:UserWarning")
+def test_videos_are_trained_from_the_model_of_pictures_and_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.set_num_threads(1)
+    for name, value in {"FILM_BATCH": 1, "FILM_READER_STEPS": 1, "VIDEOS": 1}.items():
+        monkeypatch.setattr(scenes_function, name, value)
+    monkeypatch.setattr(train_reader, "BATCH", 2)
+    recipe = train_video.video_recipe
+    quick = Defaults(steps=2)  # of the sampling, whose pictures nobody looks at
+    monkeypatch.setattr(train_video, "video_recipe", lambda words: replace(recipe(words), defaults=quick))
+    first = list(FilmsTraining().train(TrainingRequest(checkpoints=str(tmp_path), steps=1)))
+    assert [(one.step, one.steps, one.is_saved) for one in first[:-1]] == [(1, 2, True), (2, 2, True)]
+    made, pictures = (
+        load(folder, kind)
+        for folder, kind in (
+            (tmp_path / CANDIDATE, VIDEO_TYPE),
+            (scoring.SHIPPED / IMAGE_TYPE, IMAGE_TYPE),
+        )
+    )
+    theirs, ours = (one.codec.state_dict() for one in (pictures, made))
+    assert all(torch.equal(ours[name], value) for name, value in theirs.items()), "it has another codec"
+    published = shutil.copytree(tmp_path / CANDIDATE, tmp_path / "published")
+    assert "| videos | 1 | 1 | 1 |" in (published / "README.md").read_text()
+    again = TrainingRequest(checkpoints=str(tmp_path), steps=2, published=str(published))
+    *steps, evaluated = FilmsTraining().train(again)
+    assert [step.step for step in steps] == [1, 3], "the reader or a step was trained twice"
+    assert {bar.score for bar in films_gate()} <= {score.name for score in evaluated.scores}
+    assert all(score.compared is not None for score in evaluated.scores)
+
+
+def films_gate() -> tuple[Bar, ...]:
+    """What the plugin asks of the model of video."""
+    (training,) = (one for one in imagine.trainings if one.train == FilmsTraining.train)
+    return training.gate
 
 
 @pytest.mark.usefixtures("few_sources")

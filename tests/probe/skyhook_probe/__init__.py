@@ -32,15 +32,14 @@ from skyhook.plugin import (
     Operation,
     Plugin,
     Scope,
-    SkyhookError,
     Training,
     WebSocket,
     WebSocketRoute,
     plugin_settings,
     submit_job,
 )
-
-WORDS = "probe.words"
+from skyhook_probe.pages import PAGES
+from skyhook_probe.saying import WORDS, Flaky, say
 
 
 class ProbeSettings(Struct, frozen=True):
@@ -79,11 +78,6 @@ class Spelled(Struct):
     """A word of the answer, as the asking plugin reads it."""
 
     text: str
-
-
-class Flaky(SkyhookError):
-    code = "PROBE_FLAKY"
-    retryable = True
 
 
 async def work(run: JobRun, task: Task) -> Done:
@@ -154,19 +148,7 @@ class ProbeMutation:
     async def probe_answer(
         self, info: Info, behaviour: str = "answer", text: str = "", pause_s: float = 0.0
     ) -> str:
-        context = info.context
-
-        async def body(call: Call) -> Word:
-            word = await call.compute(Probe.answer, Order(behaviour, text, pause_s=pause_s))
-            call.quantities[WORDS] = 1
-            return word
-
-        arguments = (behaviour, text, pause_s)
-        key = context.next_idempotency_key(None)
-        asked = Asked(context.caller, "probeAnswer", arguments, {WORDS: 2}, idempotency_key=key)
-        answer = await context.services.operations.run(asked, Word, body)
-        context.credit.add(answer.held, answer.charged)
-        return answer.result.text
+        return await say(info.context, behaviour, text, pause_s)
 
     @strawberry.mutation(description="Asks for another plugin's operation; gives back its events.")
     async def probe_ask(self, info: Info, operation: str, request: JSON) -> JSON:
@@ -272,6 +254,7 @@ plugin = Plugin(
     name="probe",
     version="0.1.0",
     title="Probe",
+    description="Behaves well or badly, as a test asks.",
     query=ProbeQuery,
     mutation=ProbeMutation,
     subscription=ProbeSubscription,
@@ -289,9 +272,10 @@ plugin = Plugin(
         ),
     ),
     playground=PLAYGROUND,
+    pages=PAGES,
     settings=ProbeSettings,
     meters=(Meter(WORDS, "Words", "word", price=1_000_000),),
-    scopes=(Scope("probe:answer", "Use the probe"),),
+    scopes=(Scope("probe:answer", "Use the probe"), Scope("probe:read", "Look at the probe")),
     routes=(
         WebSocketRoute(
             "/v1/echo", "probe:answer", echo, ("echo",), key_subprotocol="key.", message_bytes=1000

@@ -63,12 +63,14 @@ async def _work(
 def class_of(spec: FunctionSpec, *, snapshots: bool) -> type:
     """The class that Modal runs for a function; with `snapshots`, one of the memory is taken after `load`."""
     name = class_name(spec.name)
-    members = {
+    members: dict[str, Any] = {
         "load": modal.enter(snap=snapshots)(_copy(_load)),
         "call": modal.method()(_copy(_call)),
         "stream": modal.method()(_copy(_stream)),
         "work": modal.method()(_copy(_work)),
     }
+    if spec.pool is not None:  # of no use to the body: by it Modal tells the pools apart
+        members |= {"pool": modal.parameter(), "__annotations__": {"pool": str}}
     made = type(name, (), members | {"__module__": __name__, "__qualname__": name})
     if spec.concurrency > 1:
         return cast(type, modal.concurrent(max_inputs=spec.concurrency)(made))
@@ -76,10 +78,15 @@ def class_of(spec: FunctionSpec, *, snapshots: bool) -> type:
 
 
 def build(functions: Sequence[type], settings: Mapping[str, FunctionSettings]) -> modal.App:
-    """The app of some functions; their classes become names of this module, where containers find them."""
+    """The app of some functions; their classes become names of this module, where containers find them.
+
+    Those that are isolated have no containers: their images are published beside the app.
+    """
     app = modal.App(APP, include_source=False)
     for function in functions:
         spec = spec_of(function)
+        if spec.isolated:
+            continue
         wanted = settings.get(spec.name, FunctionSettings())
         gpus, snapshots = wanted.gpus(spec), wanted.snapshots(spec)
         mib = int(spec.memory_gib * MIB_PER_GIB)

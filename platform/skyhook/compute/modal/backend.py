@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import modal
-import msgspec
 
 from skyhook.compute import errors, protocol
 from skyhook.compute.backend import WorkerStatus
 from skyhook.compute.expenses import Expenses
 from skyhook.compute.modal.claims import NOBODY, Claims
-from skyhook.compute.modal.deployment import standings
+from skyhook.compute.modal.deployment import installed_settings, question
 from skyhook.compute.modal.events import EventReader
-from skyhook.compute.modal.naming import APP, class_name
+from skyhook.compute.modal.operating import log_of
+from skyhook.compute.modal.pools import Pools
 from skyhook.compute.modal.prices import read_prices
 from skyhook.compute.modal.questions import Questions
+from skyhook.compute.modal.replies import decode, values
 from skyhook.compute.modal.runs import Run
+from skyhook.compute.modal.sandboxes import Sandboxes, terminate
+from skyhook.compute.modal.settings import FunctionSettings
 from skyhook.compute.modal.traffic import Traffic
 from skyhook.compute.modal.translation import translated
-from skyhook.compute.modal.weights import WeightsNames
+from skyhook.compute.modal.watch import Watch
+from skyhook.compute.modal.weights import WeightsNames, bare
 from skyhook.compute.signature import Signature, signature_of
+from skyhook.compute.standing import Standings
 from skyhook.configuration import Configuration
 from skyhook.errors import SkyhookError
 from skyhook.function import FunctionSpec, spec_of
@@ -38,33 +43,40 @@ logger = logging.getLogger("skyhook.compute")
 
 
 class ModalCompute:
-    """Implements `skyhook.compute.backend.Compute` and `Detached`."""
+    """Implements `Compute` and `Detached` of `skyhook.compute.backend`, and `Deployed` of `standing`."""
 
     def __init__(self, configuration: Configuration, bundled: Mapping[str, str]) -> None:
         """`bundled` has the `package:folder` of each folder of weights that ships in a package."""
         self._configuration = configuration
         self._prices = read_prices(configuration)
         self._weights = WeightsNames(bundled, configuration.data / "models")
+        self._settings: Mapping[str, FunctionSettings] = {}
         self._functions: dict[str, Traffic] = {}
         self._routes: dict[Any, tuple[Traffic, Signature]] = {}
-        self._cancelling: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
         self._results = Questions()
         self._events = EventReader()
         self._claims = Claims()
+        self._watch = Watch()
 
     async def start(self) -> None:
         """Asks Modal whether the token is right and what is deployed, and logs how that differs.
 
-        Raises ModalUnauthorized, ModalNotDeployed, ModalUnreachable, or InvalidInput for wrong settings.
+        Raises ModalUnauthorized, ModalNotDeployed, or InvalidInput for wrong settings. Where Modal does not
+        answer within seconds it is asked again meanwhile: see `problem`.
         """
-        await _require_token()
-        for standing in await standings(self._configuration):
-            if standing.drift in ("changed", "missing"):
-                logger.warning("%s is %s on Modal: skyhook functions deploy", standing.name, standing.drift)
+        self._settings = installed_settings(self._configuration)
+        await self._watch.begin(question(self._configuration))
+
+    @property
+    def problem(self) -> SkyhookError | None:
+        """Why calls cannot be made, as far as it is known."""
+        return self._watch.problem
 
     async def close(self) -> None:
-        """Waits for calls that are being cancelled; containers end by themselves."""
-        await asyncio.gather(*self._cancelling, return_exceptions=True)
+        """Waits for what is being cancelled and for sandboxes to end; containers end by themselves."""
+        await self._watch.close()
+        await asyncio.gather(*self._ending, return_exceptions=True)
         for traffic in self._functions.values():
             await traffic.connections.close()
 
@@ -80,14 +92,18 @@ class ModalCompute:
         traffic, signature = self._routes.get(method) or self._route(method)
         if signature.streams:
             raise TypeError(f"{signature.method} yields its results; use `stream`")
-        encoded = self._encode(signature, argument)
+        encoded, pool = self._encode(traffic.spec, signature, argument)
         limit_s = _limit_s(traffic.spec, timeout_s)
+        if traffic.spec.isolated:
+            async with aclosing(self._isolated(traffic, signature, encoded, limit_s, expenses)) as found:
+                return cast(R, await anext(found))
         with traffic.interactive(len(encoded)):
             async with traffic.connections.handle() as handle:
-                reply = await handle.call.remote.aio(signature.method, encoded, limit_s)
+                instance = handle.instance(pool)
+                reply = await instance.call.remote.aio(signature.method, encoded, limit_s)
         run = Run(traffic.spec, self._prices, expenses)
         try:
-            return cast(R, next(self._values(traffic, signature, reply, run)))
+            return cast(R, next(values(traffic.spec, signature, decode(reply), run)))
         finally:
             run.tell()
 
@@ -103,20 +119,26 @@ class ModalCompute:
         traffic, signature = self._routes.get(method) or self._route(method)
         if not signature.streams:
             raise TypeError(f"{signature.method} returns one result; use `call`")
-        encoded = self._encode(signature, argument)
+        encoded, pool = self._encode(traffic.spec, signature, argument)
         limit_s = _limit_s(traffic.spec, timeout_s)
+        if traffic.spec.isolated:
+            async with aclosing(self._isolated(traffic, signature, encoded, limit_s, expenses)) as found:
+                async for value in found:
+                    yield value
+            return
         run = Run(traffic.spec, self._prices, expenses)
         call_id, has_ended = "", False
         with traffic.interactive(len(encoded)):
             async with traffic.connections.handle() as handle:
-                replies = handle.stream.remote_gen.aio(signature.method, encoded, limit_s)
+                instance = handle.instance(pool)
+                replies = instance.stream.remote_gen.aio(signature.method, encoded, limit_s)
                 try:
                     async for reply in replies:
                         if not call_id:
                             call_id = reply.decode()
                             traffic.passed()
                             continue
-                        for value in self._values(traffic, signature, reply, run):
+                        for value in values(traffic.spec, signature, decode(reply), run):
                             yield value
                     has_ended = True
                 except Exception:
@@ -130,15 +152,20 @@ class ModalCompute:
     async def spawn(self, method: Callable[[F, A], Any], argument: A, token: str) -> str:
         """Begins a call that goes on without this process; gives the id by which it is collected."""
         traffic, signature = self._routes.get(method) or self._route(method)
-        encoded = self._encode(signature, argument)
-        with traffic.spawning():
-            spawned = await traffic.handle.work.spawn.aio(
-                signature.method, encoded, traffic.spec.timeout_s, token
+        if traffic.spec.isolated:
+            raise TypeError(
+                f"{signature.method} is isolated: its machine ends with the process that began it"
             )
+        encoded, pool = self._encode(traffic.spec, signature, argument)
+        await self._watch.wait()
+        with traffic.spawning():
+            instance = traffic.handle.instance(pool)
+            spawned = await instance.work.spawn.aio(signature.method, encoded, traffic.spec.timeout_s, token)
         return cast(str, spawned.object_id)
 
     async def find(self, token: str) -> str | None:
         """The id of the call that was begun with a token, once it runs."""
+        await self._watch.wait()
         try:
             return await self._claims.holder(token)
         except Exception as error:
@@ -156,11 +183,11 @@ class ModalCompute:
                 if signature.tells:
                     async with aclosing(self._events.read(call_id, result)) as events:
                         async for event in events:
-                            for value in self._values(traffic, signature, event, run):
+                            for value in values(traffic.spec, signature, decode(event), run):
                                 yield value
                 replies = await result
             for reply in replies:
-                for value in self._values(traffic, signature, reply, run):
+                for value in values(traffic.spec, signature, decode(reply), run):
                     yield value
         finally:
             result.cancel()
@@ -179,17 +206,51 @@ class ModalCompute:
         """One entry for each function that was called since the start."""
         return [traffic.status() for traffic in self._functions.values()]
 
-    def log(self, function: str) -> str:
-        """Empty: what containers print is kept by Modal, `modal app logs skyhook`."""
-        return ""
+    async def log(self, spec: FunctionSpec, lines: int) -> str:
+        """The last lines that containers printed; Modal keeps them. Raises InvalidInput and its errors."""
+        self._watch.admit()
+        printed = [text.removesuffix("\n") async for text in log_of(spec, None, lines, follows=False)]
+        return "\n".join(printed)
+
+    async def standings(self, within_s: float) -> Standings:
+        """How the functions stand, as Modal says within so many seconds, or has said before."""
+        return await self._watch.standings(within_s)
 
     def _route(self, method: Callable[..., Any]) -> tuple[Traffic, Signature]:
         spec = spec_of(method)
         if spec.name not in self._functions:
-            handle = modal.Cls.from_name(APP, class_name(spec.name))()
-            self._functions[spec.name] = Traffic(spec, handle)
+            self._functions[spec.name] = Traffic(spec, partial(self._handle, spec), self._watch)
         route = self._routes[method] = self._functions[spec.name], signature_of(method)
         return route
+
+    def _handle(self, spec: FunctionSpec, client: Any) -> Any:
+        """What a function is called by, over one connection."""
+        if spec.isolated:
+            regions = self._settings.get(spec.name, FunctionSettings()).regions
+            return Sandboxes(spec, regions, client)
+        return Pools(spec, client)
+
+    async def _isolated(
+        self,
+        traffic: Traffic,
+        signature: Signature,
+        encoded: bytes,
+        limit_s: float,
+        expenses: Expenses | None,
+    ) -> AsyncGenerator[Any, None]:
+        """Runs a call in a sandbox of its own and yields what it yields, or the one result."""
+        run = Run(traffic.spec, self._prices, expenses)
+        with traffic.interactive(len(encoded)):
+            async with traffic.connections.handle() as sandboxes:
+                replies = sandboxes.replies(signature.method, encoded, limit_s, self._terminate)
+                try:
+                    async with aclosing(replies):
+                        async for reply in replies:
+                            for value in values(traffic.spec, signature, reply, run):
+                                yield value
+                            traffic.passed()
+                finally:
+                    run.tell()
 
     async def _result_of(self, call_id: str) -> list[bytes]:
         """The replies of a call, or of the one that runs in its place, both being begun with one token."""
@@ -205,33 +266,30 @@ class ModalCompute:
                 raise errors.FunctionInterrupted("The call was cancelled before it began. Try again.")
         return replies
 
-    def _encode(self, signature: Signature, argument: Any) -> bytes:
+    def _encode(self, spec: FunctionSpec, signature: Signature, argument: Any) -> tuple[bytes, str | None]:
+        """The argument with names for its weights, and the pool that runs it."""
+        named = self._weights.name(argument, signature.weights)
+        pool = None if spec.pool is None else bare(str(getattr(named, spec.pool)))
         try:
-            return protocol.encode(self._weights.name(argument, signature.weights))
+            return protocol.encode(named), pool
         except protocol.Unencodable as error:
             raise errors.FunctionBadArgument(
                 f"The argument cannot be sent to the function: {error}."
             ) from None
 
-    def _values(self, traffic: Traffic, signature: Signature, reply: bytes, run: Run) -> Iterator[Any]:
-        """What a reply brings: a value, nothing where it is the end, or its error."""
-        message = protocol.reply_decoder.decode(reply)
-        run.hear(getattr(message, "ran", None))
-        match message:
-            case protocol.RawChunk() | protocol.RawResult() as brought:
-                try:
-                    yield signature.result.decode(brought.value)
-                except msgspec.MsgspecError as error:
-                    cause = f"{signature.method} returned a wrong value: {error}"
-                    raise _logged(traffic.spec, cause) from None
-            case protocol.Failed() as failed:
-                raise _error(traffic.spec, failed)
+    def _terminate(self, creating: asyncio.Future[Any]) -> None:
+        """Nobody needs a sandbox any more."""
+        self._in_background(terminate(creating))
 
     def _abandon(self, replies: Any, call_id: str) -> None:
         """Nobody reads the stream any more: its call is cancelled, once its id has come."""
-        task = asyncio.get_running_loop().create_task(_cancel_stream(replies, call_id))
-        self._cancelling.add(task)
-        task.add_done_callback(self._cancelling.discard)
+        self._in_background(_cancel_stream(replies, call_id))
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does what ends something, which `close` waits for."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
 
 async def _cancel_stream(replies: Any, call_id: str) -> None:
@@ -244,35 +302,5 @@ async def _cancel_stream(replies: Any, call_id: str) -> None:
         logger.warning("a stream that nobody reads was not cancelled: %s", error)
 
 
-async def _require_token() -> None:
-    try:
-        client = await modal.Client.from_env.aio()
-        hello: Any = client.hello
-        await hello.aio()
-    except Exception as error:
-        raise translated(error, "Modal") from error
-
-
 def _limit_s(spec: FunctionSpec, timeout_s: float | None) -> float:
     return spec.timeout_s if timeout_s is None else min(timeout_s, spec.timeout_s)
-
-
-def _logged(spec: FunctionSpec, cause: str) -> errors.FunctionFailed:
-    reference = secrets.token_hex(6)
-    logger.error("%s failed, reference %s: %s", spec.name, reference, cause)
-    return errors.FunctionFailed(reference)
-
-
-def _error(spec: FunctionSpec, failed: protocol.Failed) -> SkyhookError:
-    match failed.kind:
-        case "reported":
-            return errors.FunctionReported(failed.code, failed.message, failed.retryable)
-        case "bad_argument":
-            return errors.FunctionBadArgument(f"The function refused its argument: {failed.message}.")
-        case "out_of_memory":
-            logger.error("%s ran out of memory: %s", spec.name, failed.traceback)
-            return errors.FunctionOutOfMemory("The call needed more memory than the function may use.")
-        case "stopped":
-            return errors.FunctionTimeout("The call ran longer than it may.")
-        case "raised":
-            return _logged(spec, failed.traceback)

@@ -102,7 +102,7 @@ class Body:
         except Stopped:
             last = protocol.encode(Failed(_CALL, "stopped", "", ran=self._shares.so_far(share)))
         finally:
-            self._shares.end(share)
+            self._shares.end()
         send(last, False, True)
 
     def _answer(self, running: Running, share: Share, name: str, encoded: bytes, send: Send) -> bytes:

@@ -7,14 +7,12 @@ one, slow calls of a function would keep out those of every other, and what asks
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import modal
 from modal.config import config
-
-from skyhook.compute.modal.naming import APP, class_name
 
 CALLS = 32
 """How many calls share a connection."""
@@ -23,33 +21,34 @@ OPEN_S = 10.0
 
 
 class _Connection:
-    def __init__(self, function: str) -> None:
+    def __init__(self, handle: Callable[[Any], Any]) -> None:
         self.in_flight = 0
         self.client: Any = None
-        self.handle = asyncio.ensure_future(self._open(function))
+        self.handle = asyncio.ensure_future(self._open(handle))
 
-    async def _open(self, function: str) -> Any:
-        """The class of the function, to be called over a connection of its own."""
+    async def _open(self, handle: Callable[[Any], Any]) -> Any:
+        """What the function is called by, over a connection of its own."""
         token = config["token_id"], config["token_secret"]
         if all(token):  # who has logged in otherwise shares the process's one connection
             async with asyncio.timeout(OPEN_S):
                 self.client = await modal.Client.from_credentials.aio(*token)
-        return modal.Cls.from_name(APP, class_name(function), client=self.client)()
+        return handle(self.client)
 
 
 class Connections:
     """Those of one function; they are opened as calls need them, and kept."""
 
-    def __init__(self, function: str) -> None:
-        self._function = function
+    def __init__(self, handle: Callable[[Any], Any]) -> None:
+        """`handle` gives what the function is called by, for a client or None."""
+        self._handle = handle
         self._connections: list[_Connection] = []
 
     @asynccontextmanager
     async def handle(self) -> AsyncGenerator[Any, None]:
-        """The function's class, for one call. Raises what Modal's client raises, and TimeoutError."""
+        """What the function is called by, for one call. Raises what Modal's client does, and TimeoutError."""
         connection = next((one for one in self._connections if one.in_flight < CALLS), None)
         if connection is None:
-            connection = _Connection(self._function)
+            connection = _Connection(self._handle)
             self._connections.append(connection)
         connection.in_flight += 1
         try:

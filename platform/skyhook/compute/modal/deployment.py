@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import modal
 
 from skyhook.compute.modal.errors import ModalNotDeployed
+from skyhook.compute.modal.image import image_of
 from skyhook.compute.modal.installed import fingerprint, installed_functions
-from skyhook.compute.modal.naming import APP, class_name
+from skyhook.compute.modal.naming import APP, class_name, image_name
 from skyhook.compute.modal.settings import FunctionSettings, read_settings
 from skyhook.compute.modal.translation import translated
+from skyhook.compute.standing import Drift, Standing
 from skyhook.configuration import Configuration
 from skyhook.function import FunctionSpec, spec_of
 
-Drift = Literal["deployed", "changed", "missing", "removed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How one function stands on Modal."""
-
-    name: str
-    """The function's, or the class's on Modal where no such function is installed any more."""
-    drift: Drift
-    """`changed`: another version than the installed one is deployed; `removed`: only there."""
-    spec: FunctionSpec | None
-    gpus: tuple[str, ...] = ()
-    """Those that it is to run on, the best one first."""
+ANSWER_S = 5.0
+"""How long Modal may take to say what is deployed: its client tries to connect for a minute."""
 
 
 async def deploy(configuration: Configuration) -> list[Standing]:
@@ -44,10 +33,24 @@ async def deploy(configuration: Configuration) -> list[Standing]:
     try:
         await app.deploy.aio(name=APP)
         deployed = await modal.App.lookup.aio(APP)
+        await publish(specs, deployed)
         await deployed.set_tags.aio(_fingerprints(specs, settings))
     except Exception as error:
         raise translated(error, f"The app {APP!r}") from error
     return await standings(configuration)
+
+
+async def publish(specs: Sequence[FunctionSpec], app: modal.App) -> None:
+    """Builds the images of those functions that are isolated, under their names. Raises what Modal does."""
+    for spec in specs:
+        if spec.isolated:
+            image = await image_of(spec).build.aio(app)
+            await image.publish.aio(image_name(spec.name))
+
+
+def installed_settings(configuration: Configuration) -> Mapping[str, FunctionSettings]:
+    """The settings of the installed functions, by their names. Raises InvalidInput."""
+    return read_settings(configuration, [spec_of(one) for one in installed_functions()])
 
 
 async def is_deployed() -> bool:
@@ -64,15 +67,26 @@ async def standings(configuration: Configuration) -> list[Standing]:
 
     Raises the backend's errors, and InvalidInput for wrong settings.
     """
+    return await question(configuration)()
+
+
+def question(configuration: Configuration) -> Callable[[], Awaitable[list[Standing]]]:
+    """What tells `standings` again and again, for what is installed now. Raises InvalidInput."""
     specs = [spec_of(one) for one in installed_functions()]
-    return compare(specs, read_settings(configuration, specs), await deployed_fingerprints())
+    settings = read_settings(configuration, specs)
+
+    async def ask() -> list[Standing]:
+        return compare(specs, settings, await deployed_fingerprints())
+
+    return ask
 
 
 async def deployed_fingerprints() -> Mapping[str, str]:
-    """The fingerprints of what is deployed, by class. Raises the backend's errors."""
+    """The fingerprints of what is deployed, by class. Raises the backend's errors, within seconds."""
     try:
-        app = await modal.App.lookup.aio(APP)
-        tags: Mapping[str, str] = await app.get_tags.aio()
+        async with asyncio.timeout(ANSWER_S):
+            app = await modal.App.lookup.aio(APP)
+            tags: Mapping[str, str] = await app.get_tags.aio()
     except Exception as error:
         raise translated(error, f"The app {APP!r}") from error
     return tags
@@ -87,8 +101,8 @@ def compare(
     for spec in installed:
         name = class_name(spec.name)
         drift: Drift = "deployed" if deployed.get(name) == wanted[name] else "changed"
-        gpus = settings.get(spec.name, FunctionSettings()).gpus(spec)
-        found.append(Standing(spec.name, drift if name in deployed else "missing", spec, gpus))
+        own = settings.get(spec.name, FunctionSettings())
+        found.append(Standing(spec.name, drift if name in deployed else "missing", spec, own))
     return found + [Standing(name, "removed", None) for name in sorted(deployed.keys() - wanted.keys())]
 
 

@@ -46,6 +46,11 @@ class ModalUnreachable(NotAnswered):
     status = 503
     retryable = True
 
+    @classmethod
+    def now(cls) -> ModalUnreachable:
+        """As its callers get it."""
+        return cls("Modal does not answer. Try again later.", retry_after_s=5.0)
+
 
 class WeightsNotOnModal(SkyhookError):
     """The model's weights are where no container reaches them."""

@@ -13,7 +13,7 @@ import msgspec
 from skyhook.compute.modal.settings import FunctionSettings
 from skyhook.function import FunctionSpec, spec_of
 
-SHARED = ("errors.py", "function.py", "network.py", "compute")
+SHARED = ("errors.py", "function.py", "machine.py", "network.py", "compute")
 """What of the core is in every image."""
 
 

@@ -30,6 +30,11 @@ def class_name(function: str) -> str:
     )
 
 
+def image_name(function: str) -> str:
+    """The name on Modal of the image of an isolated function."""
+    return f"{APP}-{class_name(function)}"
+
+
 def named(name: str, installed: Sequence[FunctionSpec]) -> FunctionSpec:
     """The function of a name, or of a class's name that no other function has. Raises InvalidInput."""
     found = [spec for spec in installed if name in (spec.name, spec.name.rpartition(":")[2])]

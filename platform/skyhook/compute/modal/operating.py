@@ -12,7 +12,8 @@ from typing import Any
 
 import modal
 
-from skyhook.compute.modal.naming import APP, class_name
+from skyhook.compute.modal.naming import APP
+from skyhook.compute.modal.pools import Pools
 from skyhook.compute.modal.translation import translated
 from skyhook.errors import InvalidInput
 from skyhook.function import FunctionSpec
@@ -20,14 +21,20 @@ from skyhook.function import FunctionSpec
 STOPPED = (signal.SIGINT, signal.SIGTERM)
 
 
-async def log_of(spec: FunctionSpec | None, lines: int, *, follows: bool) -> AsyncGenerator[str, None]:
+async def log_of(
+    spec: FunctionSpec | None, pool: str | None, lines: int, *, follows: bool
+) -> AsyncGenerator[str, None]:
     """The last lines that containers of a function, or of all, have printed; then those that come.
 
-    Raises the backend's errors.
+    `pool` says which containers, where the function has several pools of them.
+
+    Raises InvalidInput and the backend's errors.
     """
+    if spec is not None and spec.isolated:
+        raise InvalidInput(f"{spec.name} runs in sandboxes, of which Modal keeps no log; see the server's.")
     what = f"The app {APP!r}" if spec is None else spec.name
     try:
-        source: Any = await modal.App.lookup.aio(APP) if spec is None else _any_method(spec)
+        source: Any = await modal.App.lookup.aio(APP) if spec is None else _any_method(spec, pool)
         async for entry in source.logs.tail.aio(lines):
             yield entry.message
         if follows:
@@ -37,16 +44,18 @@ async def log_of(spec: FunctionSpec | None, lines: int, *, follows: bool) -> Asy
         raise translated(error, what) from error
 
 
-async def keep_warm(spec: FunctionSpec, containers: int, most: int | None) -> None:
-    """Keeps so many containers of a function until it is deployed again or this is asked anew.
+async def keep_warm(spec: FunctionSpec, pool: str | None, containers: int, most: int | None) -> None:
+    """Keeps so many containers of a function, or of a pool, until it is deployed again or this is asked anew.
 
     `most` is how many it may have at all. Raises InvalidInput and the backend's errors.
     """
+    if spec.isolated:
+        raise InvalidInput(f"{spec.name} runs each call in a sandbox of its own: none can be kept.")
     most = 1 if spec.stateful else most
     if most is not None and containers > most:
         raise InvalidInput(f"{spec.name} has {most} containers at most.", field="containers")
     try:
-        method: Any = _any_method(spec)
+        method: Any = _any_method(spec, pool)
         await method.autoscaler.update.aio(min_containers=containers)
     except Exception as error:
         raise translated(error, spec.name) from error
@@ -86,6 +95,12 @@ async def billed(since: datetime.datetime, until: datetime.datetime) -> int:
     return round(sum((item.cost for item in items if item.object_id == app.app_id), Decimal()) * 10**9)
 
 
-def _any_method(spec: FunctionSpec) -> Any:
-    """All methods of a class are one function on Modal."""
-    return modal.Cls.from_name(APP, class_name(spec.name))().call
+def _any_method(spec: FunctionSpec, pool: str | None) -> Any:
+    """All methods of a class are one function on Modal, in each pool. Raises InvalidInput."""
+    if spec.pool is not None and pool is None:
+        raise InvalidInput(
+            f"{spec.name} has containers for each {spec.pool}: say which with --pool.", field="pool"
+        )
+    if spec.pool is None and pool is not None:
+        raise InvalidInput(f"{spec.name} has one pool of containers.", field="pool")
+    return Pools(spec, None).instance(pool).call

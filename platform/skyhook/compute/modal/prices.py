@@ -39,9 +39,13 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     memory_gib: int
     gpus: dict[str, int]
     """Of one GPU, by Modal's name of it."""
+    sandbox_core: int = 39_420
+    """Of a physical core of a sandbox, which Modal charges more for than for a function's;"""
+    sandbox_memory_gib: int = 6_670
+    """and of its memory."""
 
-    def expense(self, ran: Ran, memory_gib: float) -> int | None:
-        """What a run cost in nano-dollars, in a container that may use so much memory.
+    def expense(self, ran: Ran, memory_gib: float, *, in_sandbox: bool = False) -> int | None:
+        """What a run cost in nano-dollars, in a container or sandbox that may use so much memory.
 
         That is what the container reserves, for as long as the run had it, and the cores that it used beyond.
         None where its GPU has no price.
@@ -49,9 +53,12 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         gpu = self._gpu(ran.gpu)
         if gpu is None:
             return None
-        each_second = gpu + self.memory_gib * memory_gib / RESERVED_MEMORY
+        core, gib = self.core, self.memory_gib
+        if in_sandbox:
+            core, gib = self.sandbox_core, self.sandbox_memory_gib
+        each_second = gpu + gib * memory_gib / RESERVED_MEMORY
         cores = max(ran.core_seconds, ran.seconds * RESERVED_CORES)
-        return round(ran.seconds * each_second + cores * self.core)
+        return round(ran.seconds * each_second + cores * core)
 
     def _gpu(self, name: str) -> int | None:
         """The price of what a container has: `H100`, `H100:2`, or a device's own name like `NVIDIA L4:1`."""
@@ -80,7 +87,9 @@ def write_prices(configuration: Configuration, prices: Prices) -> Path:
     """Keeps prices in place of those that ship; where."""
     path = configuration.data / FILE
     lines = [f"date = {prices.date}", f"source = {msgspec.json.encode(prices.source).decode()}"]
-    lines += [f"core = {prices.core}", f"memory_gib = {prices.memory_gib}", "", "[gpus]"]
+    lines += [f"core = {prices.core}", f"memory_gib = {prices.memory_gib}"]
+    lines += [f"sandbox_core = {prices.sandbox_core}", f"sandbox_memory_gib = {prices.sandbox_memory_gib}"]
+    lines += ["", "[gpus]"]
     lines += [f"{name} = {price}" for name, price in prices.gpus.items()]
     configuration.data.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
@@ -108,6 +117,8 @@ def refreshed(prices: Prices, rates: Mapping[str, Decimal], date: datetime.date)
         core=price("cpu", prices.core),
         memory_gib=price("memory", prices.memory_gib),
         gpus={name: price(name, before) for name, before in prices.gpus.items()},
+        sandbox_core=price("sandbox cpu", prices.sandbox_core),
+        sandbox_memory_gib=price("sandbox memory", prices.sandbox_memory_gib),
     )
     return told, untold
 

@@ -28,7 +28,7 @@ class Run:
     def tell(self) -> None:
         """The run has ended, or nobody listens any more."""
         if self._expenses is not None and self._ran is not None:
-            expense = self._prices.expense(self._ran, self._spec.memory_gib)
+            expense = self._prices.expense(self._ran, self._spec.memory_gib, in_sandbox=self._spec.isolated)
             if expense is None:
                 logger.warning("%s ran on %s, which has no price", self._spec.name, self._ran.gpu)
             self._expenses.add(self._spec.name, round(self._ran.seconds * 1e6), expense)

@@ -76,5 +76,13 @@ def _check(spec: FunctionSpec, settings: FunctionSettings) -> None:
         raise InvalidInput(f"{spec.name} is stateful: it has one container at most.")
     if most is not None and least > most:
         raise InvalidInput(f"{spec.name} cannot have {least} containers at least and {most} at most.")
+    if spec.pool is not None and least:
+        raise InvalidInput(
+            f"{spec.name} has containers for each {spec.pool}: keep some by `functions warm --pool`."
+        )
+    if spec.isolated and settings != FunctionSettings(regions=settings.regions):
+        raise InvalidInput(
+            f"{spec.name} runs each call in a sandbox of its own: it can be given regions only."
+        )
     if settings.gpu_snapshot and not settings.gpus(spec):
         raise InvalidInput(f"{spec.name} has no GPU to take a snapshot of.")

@@ -51,17 +51,13 @@ class Shares:
         """What a call has had until now."""
         with self._lock:
             self._advance()
-            return self._ran(share)
+            return Ran(self._seconds - share.seconds, self._core_seconds - share.core_seconds, self._gpu)
 
-    def end(self, share: Share) -> Ran:
-        """A call has ended; what it had."""
+    def end(self) -> None:
+        """A call has ended."""
         with self._lock:
             self._advance()
             self._running -= 1
-            return self._ran(share)
-
-    def _ran(self, share: Share) -> Ran:
-        return Ran(self._seconds - share.seconds, self._core_seconds - share.core_seconds, self._gpu)
 
     def _advance(self) -> None:
         """Adds what has passed to what one call has."""

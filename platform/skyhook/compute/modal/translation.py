@@ -69,7 +69,7 @@ def _interrupted(what: str) -> SkyhookError:
 
 
 def _unreachable(what: str) -> SkyhookError:
-    return ModalUnreachable("Modal does not answer. Try again later.", retry_after_s=5.0)
+    return ModalUnreachable.now()
 
 
 _KNOWN: tuple[tuple[tuple[type[Exception], ...], Callable[[str], SkyhookError]], ...] = (
@@ -77,7 +77,7 @@ _KNOWN: tuple[tuple[tuple[type[Exception], ...], Callable[[str], SkyhookError]],
     ((exception.AuthError, exception.PermissionDeniedError), _unauthorized),
     ((exception.NotFoundError,), _not_deployed),
     ((exception.ResourceExhaustedError,), _quota_exceeded),
-    ((exception.FunctionTimeoutError,), _timeout),
+    ((exception.FunctionTimeoutError, exception.ExecTimeoutError), _timeout),
     ((exception.InternalFailure, exception.OutputExpiredError, exception.RemoteError), _interrupted),
     (UNREACHABLE, _unreachable),
 )

@@ -43,6 +43,11 @@ class WeightsNames:
         )
 
 
+def bare(name: str) -> str:
+    """The name of weights as the catalogue has it; what is no such name stays as it is."""
+    return name.removeprefix(_PULLED)
+
+
 def place(argument: Any, fields: tuple[str, ...]) -> Any:
     """The container's side: the argument with this machine's paths for the names."""
     names = {field: getattr(argument, field) for field in fields}

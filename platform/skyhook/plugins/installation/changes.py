@@ -49,6 +49,11 @@ class Order(msgspec.Struct, tag="order", frozen=True):
     name: str = ""
     """Of the plugin that is upgraded or removed."""
     source: str = ""
+    is_uploaded: bool = False
+    """Whether the source is the name of a wheel that lies in the change's folder."""
+    find_links: str = ""
+    """A folder of wheels on the server, to be looked in beside the index."""
+    offline: bool = False
     number: int | None = None
     """Of the generation to go back to; None for the one before the last change."""
     purge: bool = False
@@ -73,9 +78,15 @@ class Proposed(msgspec.Struct, tag="proposed", frozen=True):
 
     change: str
     descriptions: tuple[Description, ...] = ()
+    replaced: tuple[Description, ...] = ()
+    """What those of them that are there bring now."""
     packages: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def before(self, name: str) -> Description | None:
+        """What the plugin brings now, where it is there."""
+        return next((one for one in self.replaced if one.name == name), None)
 
 
 class Ended(msgspec.Struct, tag="ended", frozen=True):
@@ -129,19 +140,19 @@ class Changes:
     async def start(self, user: User, order: Order, wheel: bytes | None = None) -> str:
         """Lets a process of its own work on it; its id.
 
-        With the content of a wheel, the order's source is its file's name. Raises InvalidInput for another.
+        With the content of a wheel that was uploaded, the order's source is its file's name. Raises
+        InvalidInput for another name, and for an order that cannot be.
         """
-        if wheel is not None and not _WHEEL.fullmatch(order.source):
-            raise InvalidInput("Only a wheel can be uploaded: its name ends with .whl.", field="wheel")
+        if wheel is not None:
+            order = msgspec.structs.replace(order, is_uploaded=True)
+        _check(order)
         for old in sorted(self.root.glob("*"))[: 1 - KEPT]:
             if not _is_held(old / LOG):
                 shutil.rmtree(old, ignore_errors=True)
         folder = self.root / f"{order.at:%Y%m%d%H%M%S}-{secrets.token_hex(4)}"
         folder.mkdir(parents=True, mode=0o700)
         if wheel is not None:
-            file = folder / order.source
-            await asyncio.to_thread(file.write_bytes, wheel)
-            order = msgspec.structs.replace(order, source=str(file))
+            await asyncio.to_thread((folder / order.source).write_bytes, wheel)
         async with self._database.write() as session:
             await record_of_user(session, user.id, "plugins.change_asked", change=str(order))
         self._work_on(folder, order)
@@ -217,6 +228,13 @@ class Writer:
     def answer(self) -> str | None:
         """`agree` or `drop`, once somebody has decided."""
         return _answer(self._folder)
+
+
+def _check(order: Order) -> None:
+    if order.is_uploaded and not _WHEEL.fullmatch(order.source):
+        raise InvalidInput("Only a wheel can be uploaded: its name ends with .whl.", field="wheel")
+    if order.find_links and not Path(order.find_links).is_dir():
+        raise InvalidInput(f"The server has no folder {order.find_links}.", field="find_links")
 
 
 def _answer(folder: Path) -> str | None:

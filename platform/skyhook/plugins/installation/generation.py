@@ -37,7 +37,10 @@ class InstalledPlugin(Struct, frozen=True):
     distribution: str
     version: str
     source: str
-    """What it was installed from: a name, a wheel, a folder or a git address."""
+    """What it was installed from: a name, a wheel, a folder or a git address.
+
+    A wheel or folder is an absolute path; the mere name of a wheel is that of one which was uploaded.
+    """
 
 
 class Generation(Struct, frozen=True):

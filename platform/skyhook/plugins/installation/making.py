@@ -17,7 +17,9 @@ from skyhook.configuration import Configuration
 from skyhook.database import Database
 from skyhook.errors import NotFound, SkyhookError
 from skyhook.plugins.installation.changes import OUTPUT, Change, Ended, Order, Proposed, Step, Writer
-from skyhook.plugins.installation.service import Installer, Proposal
+from skyhook.plugins.installation.proposing import Proposal
+from skyhook.plugins.installation.resolving import Index
+from skyhook.plugins.installation.service import Installer
 
 ANSWER_S = 900.0
 """How long a proposal waits for an answer."""
@@ -29,9 +31,11 @@ async def make(folder: Path, writer: Writer) -> None:
     order = Change(folder).order
     configuration = Configuration.from_environment()
     database = Database(configuration.database_url)
-    installer = Installer(configuration, database, lambda text: writer.write(Step(text)))
+    index = Index(Path(order.find_links) if order.find_links else None, order.offline)
+    installer = Installer(configuration, database, lambda text: writer.write(Step(text)), index)
+    uploaded = folder / order.source if order.is_uploaded else None
     try:
-        ended = await _made(installer, order, writer)
+        ended = await _made(installer, order, uploaded, writer)
     except SkyhookError as error:
         ended = Ended("failed", error.message)
     except Exception:
@@ -43,8 +47,8 @@ async def make(folder: Path, writer: Writer) -> None:
     writer.write(ended)
 
 
-async def _made(installer: Installer, order: Order, writer: Writer) -> Ended:
-    proposal = await _proposal(installer, order)
+async def _made(installer: Installer, order: Order, uploaded: Path | None, writer: Writer) -> Ended:
+    proposal = await _proposal(installer, order, uploaded)
     if proposal is None and not order.purge:
         return Ended("done", "This machine has what is installed.")
     writer.write(_shown(proposal, order))
@@ -61,19 +65,19 @@ async def _made(installer: Installer, order: Order, writer: Writer) -> Ended:
     return Ended("done", f"Done: {proposal.change if proposal else f'purge {order.name}'}.")
 
 
-async def _proposal(installer: Installer, order: Order) -> Proposal | None:
+async def _proposal(installer: Installer, order: Order, uploaded: Path | None) -> Proposal | None:
     match order.verb:
         case "install":
-            return await installer.propose_install(order.source)
+            return await installer.propose.install(order.source, uploaded)
         case "upgrade":
-            return await installer.propose_upgrade(order.name, order.source or None)
+            return await installer.propose.upgrade(order.name, order.source or None, uploaded)
         case "rollback":
-            return await installer.propose_rollback(order.number)
+            return await installer.propose.rollback(order.number)
         case "sync":
-            return await installer.propose_sync()
+            return await installer.propose.sync()
         case "remove":
             try:
-                return await installer.propose_removal(order.name)
+                return await installer.propose.removal(order.name)
             except NotFound:
                 if not order.purge:
                     raise
@@ -87,6 +91,7 @@ def _shown(proposal: Proposal | None, order: Order) -> Proposed:
     return Proposed(
         proposal.change,
         tuple(proposal.descriptions),
+        tuple(proposal.replaced),
         tuple(f"{one.name} {one.version}" for one in proposal.packages),
         tuple(f"{one.name} {one.version}" for one in proposal.removed),
         (*purged, *proposal.warnings),

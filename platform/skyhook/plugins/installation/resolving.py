@@ -11,19 +11,19 @@ import hashlib
 import os
 import re
 import shutil
-import signal
 import sys
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from skyhook.compute.environment import uv
+from skyhook.compute.installers import run_installer, uv
 from skyhook.plugins.errors import PluginRefused
 from skyhook.plugins.installation.generation import Generation, Package
 
@@ -92,6 +92,11 @@ def settled(source: str) -> str:
     if not path.exists():
         raise PluginRefused(f"There is nothing at {path}.")
     return str(path)
+
+
+def was_uploaded(source: str) -> bool:
+    """Whether a source that was written down is but the name of an uploaded wheel: a path is absolute."""
+    return source.endswith(".whl") and "/" not in source
 
 
 def _is_path(source: str) -> bool:
@@ -205,12 +210,13 @@ def _write_known(folder: Path, name: str, version: str, needs: Sequence[str]) ->
 
 def _link(package: Package, source: Path, target: Path) -> None:
     for one in metadata.distributions(path=[str(source)], name=package.name):
-        for file in one.files or ():
-            origin = source / file
-            if origin.is_file():
-                place = target / file
-                place.parent.mkdir(parents=True, exist_ok=True)
-                os.link(origin, place)
+        for file in map(Path, one.files or ()):
+            bytecode = [Path(cache_from_source(str(file)))] if file.suffix == ".py" else []
+            for part in (file, *bytecode):
+                if (source / part).is_file():
+                    place = target / part
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    os.link(source / part, place)
 
 
 def _keep(wheel: Path, wheels: Path) -> str:
@@ -251,7 +257,7 @@ async def _clone(source: str, folder: Path) -> Path:
         ["git", "-C", str(folder), "fetch", "--quiet", "--depth", "1", "--", head, revision],
         ["git", "-C", str(folder), "checkout", "--quiet", "FETCH_HEAD"],
     ):
-        await run(command, os.environ | {"GIT_TERMINAL_PROMPT": "0"})
+        await _run(command, os.environ | {"GIT_TERMINAL_PROMPT": "0"})
     return _inside(folder, fragment.removeprefix("subdirectory="))
 
 
@@ -272,30 +278,18 @@ async def _uv(*parts: list[str]) -> None:
     python = [] if command == "build" else ["--python", sys.executable]
     if command == "pip":
         start, rest = [*start, rest[0]], rest[1:]
-    await run([*start, *python, *rest], os.environ)
+    await _run([*start, *python, *rest])
 
 
-async def run(command: Sequence[str], environment: Mapping[str, str]) -> None:
+async def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
     """Runs a program; what it printed is the reason where it fails. Raises PluginRefused."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        env=dict(environment),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
-        async with asyncio.timeout(LIMIT_S):
-            printed, _ = await process.communicate()
-    except TimeoutError:
-        raise PluginRefused(f"{command[0]} took longer than {LIMIT_S:.0f} s.") from None
-    finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-    if process.returncode:
-        lines = [
-            line.strip().removeprefix("error: ") for line in printed.decode(errors="replace").splitlines()
-        ]
+    with tempfile.TemporaryFile() as output:
+        try:
+            status = await run_installer(command, output, LIMIT_S, environment=environment)
+        except TimeoutError:
+            raise PluginRefused(f"{command[0]} took longer than {LIMIT_S:.0f} s.") from None
+        output.seek(0)
+        printed = output.read().decode(errors="replace")
+    if status:
+        lines = [line.strip().removeprefix("error: ") for line in printed.splitlines()]
         raise PluginRefused(" ".join(line.removeprefix("cause: ") for line in lines if line)[-2000:])

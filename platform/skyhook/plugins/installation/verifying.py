@@ -60,10 +60,10 @@ class Verifier:
         order["revisions"] = {name: one for name, one in revisions.items() if one is not None}
         return await asyncio.to_thread(self._ask, order)
 
-    async def schema_of(self, folder: Path | None) -> str:
-        """The GraphQL schema of a generation, as text."""
-        found = await asyncio.to_thread(self._ask, {"task": "schema", "folder": _text(folder)})
-        return found.schema
+    async def look(self, folder: Path | None, plugins: Sequence[str]) -> Found:
+        """The GraphQL schema of a generation that is used, and what these plugins of it bring."""
+        order = {"task": "look", "folder": _text(folder), "changed": plugins}
+        return await asyncio.to_thread(self._ask, order)
 
     async def migrate(self, configuration: Configuration, folder: Path, plugins: Sequence[str]) -> None:
         """Brings the database up to date for these plugins of a generation, all or nothing."""

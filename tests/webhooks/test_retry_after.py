@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from skyhook.webhooks.schedule import LONGEST_PAUSE, RETRIES, next_attempt, parse_retry_after
+from skyhook.retries import RETRIES, next_attempt
+from skyhook.webhooks.retry_after import LONGEST_PAUSE, parse_retry_after
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -1,10 +1,9 @@
-"""When a delivery that failed is tried again."""
+"""When to try again what failed at another party."""
 
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
 RETRIES = (
     timedelta(seconds=5),
@@ -18,8 +17,6 @@ RETRIES = (
     timedelta(hours=24),
 )
 """The pauses after the first attempt, the second one, and so on, as Standard Webhooks recommends."""
-LONGEST_PAUSE = timedelta(hours=24)
-"""The most that a `Retry-After` can ask for."""
 _JITTER = 0.1
 
 
@@ -33,19 +30,3 @@ def next_attempt(attempts: int, at: datetime, retry_after: timedelta | None = No
         return None
     pause = RETRIES[attempts - 1] * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 (no secret)
     return at + max(pause, retry_after or timedelta(0))
-
-
-def parse_retry_after(header: str | None, at: datetime) -> timedelta | None:
-    """How long a `Retry-After`, in seconds or as a date, asks to wait; None where it is neither."""
-    if header is None or len(header) > 40:
-        return None
-    header = header.strip()
-    if header.isascii() and header.isdecimal():
-        return timedelta(seconds=min(int(header), LONGEST_PAUSE.total_seconds()))
-    try:
-        date = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return min(max(date - at, timedelta(0)), LONGEST_PAUSE)

@@ -1,0 +1,5 @@
+"""What an engine ends in."""
+
+
+class EngineDeadError(Exception):
+    pass
