@@ -16,7 +16,7 @@ from sample_functions import BrokenLoad, GreedyLoad, Number, ShortLived, Text, T
 
 from skyhook.compute import errors, log, process, runner
 from skyhook.compute.local import LocalCompute
-from skyhook.function import function
+from skyhook.function import function, spec_of
 
 
 async def test_a_function_that_cannot_load_is_unavailable_and_started_again_with_a_wait(
@@ -215,8 +215,10 @@ async def test_no_worker_outlives_a_server_killed_with_9(tmp_path: Path) -> None
 async def test_what_a_worker_prints_goes_to_its_log(compute: LocalCompute, tmp_path: Path) -> None:
     await compute.call(Tool.talk, Text("hello"))
     path = tmp_path / "data" / "logs" / "function-sample_functions.Tool.log"
-    assert path.read_text() == compute.log("sample_functions:Tool") == "hello\nHELLO\n"
-    assert compute.log("sample_functions:Absent") == ""
+    tool = spec_of(Tool)
+    assert path.read_text() == await compute.log(tool, 10) == "hello\nHELLO\n"
+    assert await compute.log(tool, 1) == "HELLO\n"
+    assert await compute.log(spec_of(ShortLived), 10) == ""
 
 
 async def test_how_long_a_cold_start_took_is_known_once_there_was_one(compute: LocalCompute) -> None:

@@ -191,6 +191,7 @@ class FunctionRunner:
         elif self._worker is not None:
             self._loaded = True
             self._load_s = self._loop.time() - self._started_at
+            self._rss_bytes = resident_bytes(self._worker.pid or 0)
             self._failed_starts = 0
             self._dispatcher.attach(self._worker.send)
 
