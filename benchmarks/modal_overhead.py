@@ -33,11 +33,12 @@ async def overhead(calls: int) -> None:
     compute = _compute()
     argument = Text("hello")
     encoded = protocol.encode(argument)
-    function, _ = compute._route(Parallel.echo)
+    traffic, _ = compute._route(Parallel.echo)
+    instance = traffic.handle.instance(None)
     raw, ours = [], []
     for number in range(calls + 20):
         began = time.perf_counter()
-        await function.handle.call.remote.aio("echo", encoded, 60.0)
+        await instance.call.remote.aio("echo", encoded, 60.0)
         between = time.perf_counter()
         await compute.call(Parallel.echo, argument)
         if number >= 20:

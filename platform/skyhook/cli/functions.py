@@ -224,12 +224,12 @@ def _figures(one: Margin) -> dict[str, float]:
 
 def _show_margins(found: Sequence[Margin], by: Group, bill: int | None) -> None:
     is_charged = by != "function"  # an operation is charged, not what it runs
-    click.echo(f"{by:56} {'calls':>9} {'seconds':>10} {'cost':>10} {'failed':>10}", nl=not is_charged)
+    click.echo(f"{by:56} {'calls':>9} {'seconds':>10} {'cost':>12} {'failed':>12}", nl=not is_charged)
     if is_charged:
-        click.echo(f" {'charged':>10} {'margin':>10}")
+        click.echo(f" {'charged':>12} {'margin':>12}")
     for one in found:
         dollars = [one.expense, one.failed] + ([one.charged, one.charged - one.expense] if is_charged else [])
-        figures = " ".join(f"{nano / 1e9:10.4f}" for nano in dollars)
+        figures = " ".join(f"{nano / 1e9:12.6f}" for nano in dollars)
         click.echo(f"{' '.join(one.group):56} {one.calls:9} {one.seconds:10.1f} {figures}")
     if bill is not None:
         explained = sum(one.expense for one in found)
