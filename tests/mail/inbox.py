@@ -41,7 +41,8 @@ def serve(inbox: Inbox, port: int) -> Controller:
     def authenticate(
         server: object, session: object, envelope: object, mechanism: str, data: object
     ) -> object:
-        return AuthResult(success=getattr(data, "password", b"") == b"p@ss")
+        is_right = getattr(data, "password", b"") == b"p@ss"
+        return AuthResult(success=is_right, handled=is_right)  # the server itself says what is wrong
 
     return Controller(
         inbox,

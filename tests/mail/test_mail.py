@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import smtplib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,9 +60,13 @@ async def test_mail_goes_through_smtp_with_user_and_password(
 async def test_a_wrong_password_and_a_server_that_is_away_are_told_before_anything_is_sent(
     inbox: tuple[Inbox, int], tmp_path: Path
 ) -> None:
-    for url in (f"smtp://user:wrong@127.0.0.1:{inbox[1]}", f"smtp://127.0.0.1:{free_port()}"):
-        with pytest.raises(MailFailed):
+    for url, cause in (
+        (f"smtp://user:wrong@127.0.0.1:{inbox[1]}", smtplib.SMTPAuthenticationError),
+        (f"smtp://127.0.0.1:{free_port()}", ConnectionRefusedError),
+    ):
+        with pytest.raises(MailFailed) as raised:
             await Mail(url, "skyhook@example.com", tmp_path).check()
+        assert type(raised.value.__cause__) is cause
     assert not inbox[0].received
 
 
