@@ -35,7 +35,7 @@ async def live_usage(visit: Visit, slug: str) -> Stream:
 async def events(services: Services, caller: Caller, place: Place) -> AsyncGenerator[bytes, None]:
     clock = asyncio.get_running_loop().time
     check_at = clock() + CHECK_S
-    async with aclosing(services.activity.watch(caller.organization_id)) as hours:
+    async with aclosing(services.activity.watch(caller.organization_id, services.draining)) as hours:
         async for hour in hours:
             if clock() >= check_at:
                 try:
@@ -45,8 +45,6 @@ async def events(services: Services, caller: Caller, place: Place) -> AsyncGener
                     return
                 check_at = clock() + CHECK_S
             yield b"data: %b\n\n" % msgspec.json.encode(_words(hour))
-            if services.draining.is_set():
-                return
 
 
 def _words(hour: CurrentHour) -> dict[str, str]:

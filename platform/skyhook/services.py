@@ -84,7 +84,8 @@ class Services:
     invoices: Invoices
     webhooks: Webhooks
     draining: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set once another process serves: what streams on and on ends, and its readers come to that one."""
+    """Set once another process serves, or this one is told to stop: what streams on and on ends, so that
+    nobody waits for it, and its readers come to the next process."""
 
     @classmethod
     def build(cls, configuration: Configuration, plugins: PluginHost) -> Services:

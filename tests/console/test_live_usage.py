@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import delete
+from tests.console.conftest import ADMINISTRATOR, browser, log_in, password
 from tests.console.test_pages import answer_once, make_key, secret_of
 from tests.serving import Server
 
@@ -73,6 +75,21 @@ def test_looking_on_keeps_no_session_alive(server: Server, client: httpx.Client)
 def test_nobody_else_is_told(server: Server, client: httpx.Client) -> None:
     assert client.get("/console/o/other/usage/live").status_code == 404
     assert httpx.get(f"{server.address}{LIVE}").status_code == 303
+
+
+def test_a_stream_ends_whole_when_the_server_is_stopped(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.prepare()
+    server.start()
+    with browser(server) as reader:
+        log_in(reader, ADMINISTRATOR, password(server))
+        with reader.stream("GET", LIVE) as stream:
+            told = hours(stream)
+            next(told)
+            stopping = threading.Thread(target=server.stop)
+            stopping.start()
+            assert list(told) == []  # httpx raises for one that was cut off
+        stopping.join()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 from tests.billing.conftest import Clock
@@ -62,7 +63,7 @@ async def test_what_a_dead_server_ran_is_forgotten_and_its_failures_are_not(data
 
 async def test_a_watcher_sees_a_call_begin_and_fail(database: Database) -> None:
     activity, ours = Activity(database), new_id()
-    watching = activity.watch(ours)
+    watching = activity.watch(ours, asyncio.Event())
     assert (await anext(watching)).running == 0
     activity.began(ours)
     assert (await anext(watching)).running == 1

@@ -88,4 +88,5 @@ class Server(uvicorn.Server):
 
     def _stop(self, number: int, frame: object) -> None:
         self.is_stopped = True
+        self._draining.set()
         self.handle_exit(number, None)

@@ -105,11 +105,14 @@ class Activity:
             self._looks[organization_id] = (loop.time(), look)
         return await asyncio.shield(look)
 
-    async def watch(self, organization_id: UUID) -> AsyncGenerator[CurrentHour, None]:
-        """What an organization does now, then whenever it changes, and at least every `TOLD_EVERY_S`."""
+    async def watch(self, organization_id: UUID, end: asyncio.Event) -> AsyncGenerator[CurrentHour, None]:
+        """What an organization does now, then whenever it changes, and at least every `TOLD_EVERY_S`.
+
+        It ends soon after `end` is set.
+        """
         clock = asyncio.get_running_loop().time
         seen, told_at = None, clock()
-        while True:
+        while not end.is_set():
             current = await self.current(organization_id)
             if current != seen or clock() - told_at >= TOLD_EVERY_S:
                 seen, told_at = current, clock()
