@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections import deque
 from collections.abc import Callable
 
 from skyhook.compute import errors, protocol
 from skyhook.compute.backlog import Backlog
 from skyhook.compute.calls import PendingCall, StreamCall
+from skyhook.compute.failures import error_of
 from skyhook.errors import SkyhookError
 
 STOP_GRACE_S = 1.0
@@ -117,16 +117,10 @@ class Dispatcher:
         self._idle_since = now = self._loop.time()
         self._mean_s += 0.1 * (now - call.started_at - self._mean_s)
         if isinstance(reply, protocol.Failed):
-            call.fail(self._error(reply))
+            call.fail(error_of(self._function, reply))
         else:
             call.finish(reply.value if isinstance(reply, protocol.RawResult) else None)
         self._dispatch()
-
-    def log_failure(self, cause: str) -> errors.FunctionFailed:
-        """Writes what callers may not see to the log; the error that they get names the entry."""
-        reference = secrets.token_hex(6)
-        logger.error("%s failed, reference %s: %s", self._function, reference, cause)
-        return errors.FunctionFailed(reference)
 
     def _dispatch(self) -> None:
         if self._send is None or self._stopping:
@@ -138,17 +132,3 @@ class Dispatcher:
             self._in_flight[call.id] = call
             self._send(call.frame)
             call.frame = b""
-
-    def _error(self, failed: protocol.Failed) -> SkyhookError:
-        match failed.kind:
-            case "reported":
-                return errors.FunctionReported(failed.code, failed.message, failed.retryable)
-            case "bad_argument":
-                return errors.FunctionBadArgument(f"The function refused its argument: {failed.message}.")
-            case "out_of_memory":
-                logger.error("%s ran out of memory: %s", self._function, failed.traceback)
-                return errors.FunctionOutOfMemory("The call needed more memory than the function may use.")
-            case "stopped":
-                return errors.FunctionTimeout("The call ran longer than it may.")
-            case "raised":
-                return self.log_failure(failed.traceback)

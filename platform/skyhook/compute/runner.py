@@ -16,6 +16,7 @@ from skyhook.compute.backend import WorkerState, WorkerStatus
 from skyhook.compute.calls import StreamCall, UnaryCall
 from skyhook.compute.dispatcher import Dispatcher
 from skyhook.compute.environment import Environments
+from skyhook.compute.failures import logged
 from skyhook.compute.isolation import GIB, resident_bytes
 from skyhook.compute.log import limit_log, log_path
 from skyhook.compute.process import WorkerProcess
@@ -149,9 +150,8 @@ class FunctionRunner:
         try:
             return signature.result.decode(value)
         except msgspec.MsgspecError as error:
-            raise self._dispatcher.log_failure(
-                f"{signature.method} returned a wrong value: {error}"
-            ) from None
+            cause = f"{signature.method} returned a wrong value: {error}"
+            raise logged(self._spec.name, cause) from None
 
     async def _live(self) -> None:
         """Keeps a worker for as long as calls wait for one."""
