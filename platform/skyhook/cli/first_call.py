@@ -22,7 +22,7 @@ mutation ($input: ChatCompleteInput!) {
 def first_call(configuration: Configuration, key_file: Path, step: Callable[[str], None]) -> None:
     """Asks the bundled model and prints the answer, its cost and how to go on."""
     address = f"http://{configuration.host}:{configuration.port}"
-    step(f"Asking the bundled model: {QUESTION} (the first call starts its process)")
+    step(f"Asking the bundled model: {QUESTION} (the first call loads it)")
     variables = {"input": {"messages": [{"role": "user", "content": QUESTION}], "temperature": 0}}
     body = json.dumps({"query": DOCUMENT, "variables": variables})
     answer = _post(f"{address}/graphql", key_file.read_text().strip(), body)
