@@ -171,7 +171,15 @@ class Services:
         """Starts what works in the background. The database must be up to date.
 
         On SQLite a process is the only one, unless it takes over from one that still runs: `beside_another`.
+        Where one thing cannot be started what was started before it is ended again, and the error raised.
         """
+        try:
+            await self._start(beside_another=beside_another)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _start(self, *, beside_another: bool) -> None:
         await self.settings.start()
         await self.seed_prices()
         await self.billing.start()

@@ -17,7 +17,10 @@ from tests.functions.chat.conftest import CONTEXT, Ask, ask, chat, checkpoints, 
 from tests.serving import ROOT, Server
 
 from skyhook.catalogue.pull import RECORD
+from skyhook.compute.modal.naming import class_name
+from skyhook.function import spec_of
 from skyhook_functions.chat.local import ChatModel
+from skyhook_functions.chat.vllm_model import VllmModel
 from skyhook_functions.chat.whole import joined
 
 __all__ = ["ask", "chat", "checkpoints", "llama", "tokenizer"]
@@ -64,11 +67,13 @@ def server(
 
 def holding(modal_server: ModalServer) -> dict[str, list[Container]]:
     """The containers of models on vLLM, by the model that each is for."""
-    running = [one for one in modal_server.containers.running if one.function.parameters]
-    return {
-        model: [one for one in running if model.encode() in one.function.parameters]
-        for model in ("llama", "qwen")
-    }
+    name = class_name(spec_of(VllmModel).name)
+    found: dict[str, list[Container]] = {"llama": [], "qwen": []}
+    for one in modal_server.containers.running:
+        for model, containers in found.items():
+            if name in one.function.definition.function_name and model.encode() in one.function.parameters:
+                containers.append(one)
+    return found
 
 
 def answered(server: Server, model: str) -> dict[str, Any]:
