@@ -22,6 +22,7 @@ from skyhook.plugins.installation.resolving import was_uploaded
 from skyhook.plugins.installation.service import is_own
 from skyhook.plugins.models import PluginGeneration
 from skyhook.services import Services
+from skyhook_console.navigation import home
 from skyhook_console.visiting import PASSKEY_AGAIN, PASSWORD_AGAIN, Http, Visit, go
 
 HOME = "/console/instance/plugins"
@@ -130,7 +131,7 @@ def administrator(visit: Visit) -> User:
 def home_of(visit: Visit) -> str | None:
     """Where the pages begin of the first organization that the visitor is a member of."""
     members = visit.visitor.members
-    return f"/console/o/{members[0].organization.slug}" if members else None
+    return home(members[0]) if members else None
 
 
 def changes_of(services: Services) -> Changes:

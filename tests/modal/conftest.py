@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,3 +25,15 @@ def modal_server() -> Iterator:
         modal.Client.from_env().close()
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.fixture
+async def compute(deployed: object, tmp_path: Path) -> AsyncIterator:
+    """The backend over what the file has deployed."""
+    from compute_helpers import configuration
+
+    from skyhook.compute.modal.backend import ModalCompute
+
+    backend = ModalCompute(configuration(tmp_path / "data"), {})
+    yield backend
+    await backend.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -24,13 +23,6 @@ from skyhook.compute.modal.errors import ModalNotDeployed, ModalQuotaExceeded
 def deployed(modal_server: ModalServer) -> ModalServer:
     deployed_app.build([Tool, BrokenLoad], {}).deploy(name="skyhook")
     return modal_server
-
-
-@pytest.fixture
-async def compute(deployed: ModalServer, tmp_path: Path) -> AsyncGenerator[ModalCompute, None]:
-    backend = ModalCompute(configuration(tmp_path / "data"), {})
-    yield backend
-    await backend.close()
 
 
 async def test_a_call_returns_what_the_method_returns(compute: ModalCompute) -> None:

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from compute_helpers import configuration
 from modal_server import ModalServer
 from sample_functions import Number, Serial, Source, Text, Tool
 
@@ -27,11 +26,9 @@ def deployed(modal_server: ModalServer) -> ModalServer:
 
 
 @pytest.fixture
-async def compute(deployed: ModalServer, tmp_path: Path) -> AsyncGenerator[ModalCompute, None]:
-    backend = ModalCompute(configuration(tmp_path / "data"), {})
-    await backend.call(Tool.echo, Text("warm"))
-    yield backend
-    await backend.close()
+async def compute(compute: ModalCompute) -> ModalCompute:
+    await compute.call(Tool.echo, Text("warm"))
+    return compute
 
 
 @asynccontextmanager

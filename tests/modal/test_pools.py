@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -28,13 +27,6 @@ SPEC = spec_of(Answerer)
 def deployed(modal_server: ModalServer) -> ModalServer:
     build([Answerer, Tool], {}).deploy(name="skyhook")
     return modal_server
-
-
-@pytest.fixture
-async def compute(deployed: ModalServer, tmp_path: Path) -> AsyncGenerator[ModalCompute, None]:
-    backend = ModalCompute(configuration(tmp_path / "data"), {})
-    yield backend
-    await backend.close()
 
 
 def asked(tmp_path: Path, model: str, seconds: float = 0.0) -> Asked:

@@ -40,9 +40,10 @@ class Mail:
 
     async def send(self, letter: Letter, id: UUID | None = None) -> None:
         """Sends a letter; one that is sent again has the same id. Raises MailFailed, or MailRefused."""
-        message = letter.message(self._sender, id or new_id())
+        id = id or new_id()
+        message = letter.message(self._sender, id)
         if self._smtp_url is None:
-            path = self._folder / f"{id or new_id()}.eml"
+            path = self._folder / f"{id}.eml"
             await asyncio.to_thread(self._write, path, message)
             _log.info("Mail to %s: %s %s (%s)", letter.to, letter.subject, letter.link, path)
             return
